@@ -1,0 +1,2 @@
+//! The dma-fence command.
+fn main() {}
