@@ -1,0 +1,252 @@
+//! Fence contexts: timelines with an owner.
+
+use crate::driver::{DriverFence, FenceAllocation};
+use crate::errno::Errno;
+use crate::fence::{ContextRef, Fence, Inner};
+use crate::ops::FenceOps;
+use crate::shared::Slot;
+use crate::sync::{Mutex, global};
+use crate::time::Timestamp;
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
+use core::fmt;
+use global::{AtomicU64, Ordering};
+
+/// Who touches the memory, and so what the loss of a producer means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ContextKind {
+    /// A device writes behind the CPU's back: a fence that loses its producer is Abandoned.
+    Hardware,
+    /// Only code of this process: a fence that loses its producer signals `ECANCELED`.
+    Software,
+}
+
+/// How sequence numbers of a context compare.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SeqnoWidth {
+    /// 64 bits: they never wrap.
+    Bits64,
+    /// 32 bits, as a device's register counts: they wrap, and of two the later one is ahead by less
+    /// than half the circle.
+    Bits32,
+}
+
+impl SeqnoWidth {
+    pub(crate) fn is_later(self, this: u64, other: u64) -> bool {
+        match self {
+            SeqnoWidth::Bits64 => this > other,
+            SeqnoWidth::Bits32 => (this as u32).wrapping_sub(other as u32) as i32 > 0,
+        }
+    }
+
+    fn number(self, count: u64) -> u64 {
+        match self {
+            SeqnoWidth::Bits64 => count,
+            SeqnoWidth::Bits32 => u64::from(count as u32),
+        }
+    }
+}
+
+/// What a context's fences share, and keep alive.
+pub(crate) struct ContextInner {
+    pub(crate) id: u64,
+    pub(crate) kind: ContextKind,
+    pub(crate) driver: Cow<'static, str>,
+    pub(crate) timeline: Cow<'static, str>,
+    pub(crate) seqnos: SeqnoWidth,
+    last_seqno: AtomicU64,
+    abandoned: Mutex<AbandonedFences>,
+}
+
+/// The fences that lost their producer, oldest first, linked through themselves so that losing one
+/// allocates nothing. The links are written under this list's lock; a fence's own lock nests inside.
+struct AbandonedFences {
+    ends: Option<(Fence, Fence)>,
+    count: usize,
+}
+
+impl AbandonedFences {
+    fn push(&mut self, fence: &Fence) {
+        self.count += 1;
+        self.ends = Some(match self.ends.take() {
+            None => (fence.clone(), fence.clone()),
+            Some((first, last)) => {
+                last.0.lock.lock().next_abandoned = Some(fence.clone());
+                (first, fence.clone())
+            }
+        });
+    }
+
+    fn pop(&mut self) -> Option<Fence> {
+        let (first, last) = self.ends.take()?;
+        self.count -= 1;
+        let next = first.0.lock.lock().next_abandoned.take();
+        self.ends = next.map(|next| (next, last));
+        Some(first)
+    }
+}
+
+impl ContextInner {
+    /// Keeps `fence` until the context is declared idle.
+    ///
+    /// From here on the fence and its context keep each other alive: if nobody ever declares the
+    /// context idle, both are leaked, on purpose.
+    pub(crate) fn keep_abandoned(&self, fence: &Fence) {
+        self.abandoned.lock().push(fence);
+    }
+}
+
+/// Takes `count` numbers of contexts, never given out before; the first one.
+pub(crate) fn allocate_context() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A timeline: where fences come from, in rising order.
+///
+/// Its owner is the driver. Fences outlive it.
+///
+/// ```
+/// use dma_fence::{Errno, FenceContext, Status};
+/// let context = FenceContext::hardware("gpu", "ring 0");
+/// let fence = {
+///     let producer = context.new_fence();
+///     producer.fence()
+///     // The producer is lost here, while the device may be writing.
+/// };
+/// assert_eq!(fence.status(), Status::Abandoned);
+/// assert!(!fence.is_signaled(), "nobody may reuse the memory");
+///
+/// // … the device is reset, nothing runs on it any more:
+/// assert_eq!(context.declare_idle(Errno::EIO), 1);
+/// assert!(fence.is_signaled());
+/// ```
+#[doc(alias = "dma_fence_context_alloc")]
+pub struct FenceContext(Arc<ContextInner>);
+
+impl FenceContext {
+    /// A context with a number never used before.
+    pub fn new(
+        kind: ContextKind,
+        driver: impl Into<Cow<'static, str>>,
+        timeline: impl Into<Cow<'static, str>>,
+        seqnos: SeqnoWidth,
+    ) -> Self {
+        FenceContext(Arc::new(ContextInner {
+            id: allocate_context(),
+            kind,
+            driver: driver.into(),
+            timeline: timeline.into(),
+            seqnos,
+            last_seqno: AtomicU64::new(0),
+            abandoned: Mutex::new(AbandonedFences { ends: None, count: 0 }),
+        }))
+    }
+
+    /// A context whose operations touch memory behind the CPU's back.
+    pub fn hardware(
+        driver: impl Into<Cow<'static, str>>,
+        timeline: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(ContextKind::Hardware, driver, timeline, SeqnoWidth::Bits64)
+    }
+
+    /// A context of this process's own code.
+    pub fn software(
+        driver: impl Into<Cow<'static, str>>,
+        timeline: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(ContextKind::Software, driver, timeline, SeqnoWidth::Bits64)
+    }
+
+    /// The context's number, unique in the process and never reused.
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Hardware or software.
+    pub fn kind(&self) -> ContextKind {
+        self.0.kind
+    }
+
+    /// The driver's name.
+    pub fn driver_name(&self) -> &str {
+        &self.0.driver
+    }
+
+    /// The timeline's name.
+    pub fn timeline_name(&self) -> &str {
+        &self.0.timeline
+    }
+
+    /// A pending fence with the next sequence number; the first one is 1.
+    ///
+    /// Allocates; where that must not fail, see [`init_fence`](Self::init_fence).
+    #[doc(alias = "dma_fence_init")]
+    pub fn new_fence(&self) -> DriverFence {
+        DriverFence::new(Fence(crate::shared::Shared::new(self.next(None))))
+    }
+
+    /// As [`new_fence`](Self::new_fence), with the hooks of a backend.
+    #[doc(alias = "dma_fence_init")]
+    pub fn new_fence_with(&self, ops: Arc<dyn FenceOps>) -> DriverFence {
+        DriverFence::new(Fence(crate::shared::Shared::new(self.next(Some(ops)))))
+    }
+
+    /// Turns an allocation into a pending fence. Cannot fail and allocates nothing.
+    ///
+    /// ```
+    /// use dma_fence::{FenceAllocation, FenceContext};
+    /// let context = FenceContext::hardware("gpu", "ring 0");
+    /// let memory = FenceAllocation::new()?;
+    /// // … the point of no return …
+    /// let producer = context.init_fence(memory);
+    /// # producer.signal(Ok(()));
+    /// # Ok::<(), dma_fence::AllocError>(())
+    /// ```
+    pub fn init_fence(&self, allocation: FenceAllocation) -> DriverFence {
+        let slot: Slot<Inner> = allocation.0;
+        DriverFence::new(Fence(slot.fill(self.next(None))))
+    }
+
+    /// The device behind the context does nothing any more (it was reset): every abandoned fence
+    /// signals with `error`, oldest first. Returns how many.
+    ///
+    /// Whoever gave the device addresses vouches for it: memory is reused from here on.
+    ///
+    /// # Context
+    /// Runs the callbacks of those fences.
+    pub fn declare_idle(&self, error: Errno) -> usize {
+        let mut released = 0;
+        loop {
+            // Apart from the loop's head, for the lock must not be held in the body.
+            let next = self.0.abandoned.lock().pop();
+            let Some(fence) = next else { return released };
+            released += usize::from(fence.complete(Err(error), Timestamp::now()));
+        }
+    }
+
+    /// How many fences are abandoned now.
+    pub fn abandoned(&self) -> usize {
+        self.0.abandoned.lock().count
+    }
+
+    pub(crate) fn next_seqno(&self) -> u64 {
+        self.0.seqnos.number(self.0.last_seqno.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    pub(crate) fn as_ref(&self) -> ContextRef {
+        ContextRef::Of(self.0.clone())
+    }
+
+    fn next(&self, ops: Option<Arc<dyn FenceOps>>) -> Inner {
+        Inner::new(self.as_ref(), self.next_seqno(), ops, None)
+    }
+}
+
+impl fmt::Debug for FenceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ContextInner { id, kind, driver, timeline, .. } = &*self.0;
+        write!(f, "FenceContext({driver} {timeline} {id}, {kind:?})")
+    }
+}

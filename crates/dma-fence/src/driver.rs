@@ -1,0 +1,129 @@
+//! The producer side of a fence.
+
+use crate::context::{ContextInner, ContextKind};
+use crate::errno::Errno;
+use crate::fence::{ContextRef, Fence, Inner};
+use crate::shared::{AllocError, Slot};
+use crate::taint;
+use crate::time::Timestamp;
+use alloc::sync::Arc;
+use core::fmt;
+
+/// Memory for a fence that is not there yet; see [`FenceContext::init_fence`].
+///
+/// [`FenceContext::init_fence`]: crate::FenceContext::init_fence
+pub struct FenceAllocation(pub(crate) Slot<Inner>);
+
+impl FenceAllocation {
+    /// Allocates.
+    ///
+    /// # Errors
+    /// There was no memory.
+    pub fn new() -> Result<Self, AllocError> {
+        Slot::try_new().map(FenceAllocation)
+    }
+}
+
+impl fmt::Debug for FenceAllocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FenceAllocation")
+    }
+}
+
+/// The producer of a fence, and the only one who can signal it. Signaling consumes it.
+///
+/// Dropping it unsignaled in a hardware context makes the fence Abandoned: nothing that waits to reuse
+/// memory goes ahead, everything that waits on a CPU is told. In a software context the fence signals
+/// `ECANCELED`.
+///
+/// ```compile_fail
+/// # use dma_fence::FenceContext;
+/// let producer = FenceContext::software("doc", "timeline").new_fence();
+/// producer.signal(Ok(()));
+/// producer.signal(Ok(())); // nobody signals twice
+/// ```
+pub struct DriverFence {
+    /// Gone once signaled.
+    fence: Option<Fence>,
+}
+
+impl DriverFence {
+    pub(crate) fn new(fence: Fence) -> Self {
+        DriverFence { fence: Some(fence) }
+    }
+
+    fn inner(&self) -> &Fence {
+        match &self.fence {
+            Some(fence) => fence,
+            None => unreachable!("signaling consumes the producer"),
+        }
+    }
+
+    /// A handle for consumers.
+    pub fn fence(&self) -> Fence {
+        self.inner().clone()
+    }
+
+    /// The number of the context.
+    pub fn context(&self) -> u64 {
+        self.inner().context()
+    }
+
+    /// The position on the timeline.
+    pub fn seqno(&self) -> u64 {
+        self.inner().seqno()
+    }
+
+    /// The operation has ended, now.
+    ///
+    /// # Context
+    /// Runs the callbacks on this thread, under no lock; if this is inside a callback, after it.
+    /// Allocates nothing. If callbacks panic, the first panic goes on after all of them have run.
+    #[doc(alias("dma_fence_signal", "dma_fence_set_error"))]
+    pub fn signal(self, result: Result<(), Errno>) {
+        self.signal_at(result, Timestamp::now());
+    }
+
+    /// The operation has ended, at a time the producer knows better.
+    ///
+    /// # Context
+    /// As [`signal`](Self::signal).
+    #[doc(alias = "dma_fence_signal_timestamp")]
+    pub fn signal_at(mut self, result: Result<(), Errno>, timestamp: Timestamp) {
+        if let Some(fence) = self.fence.take() {
+            fence.complete(result, timestamp);
+        }
+    }
+}
+
+impl Drop for DriverFence {
+    fn drop(&mut self) {
+        let Some(fence) = self.fence.take() else { return };
+        match &fence.0.context {
+            ContextRef::Of(context) if context.kind == ContextKind::Hardware => {
+                abandon(&fence, context);
+            }
+            _ => {
+                fence.complete(Err(Errno::ECANCELED), Timestamp::now());
+            }
+        }
+    }
+}
+
+/// The way out and the record are there before the loss is visible, so that a reset meanwhile finds the
+/// fence and whoever is woken finds the record.
+fn abandon(fence: &Fence, context: &Arc<ContextInner>) {
+    // A poll hook may have signaled it: then nothing is lost.
+    if fence.is_signaled() {
+        return;
+    }
+    context.keep_abandoned(fence);
+    taint::record_abandoned(context, fence.seqno());
+    fence.abandon();
+}
+
+impl fmt::Debug for DriverFence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DriverFence").field(&self.fence).finish()
+    }
+}

@@ -1,0 +1,163 @@
+//! What can happen to a fence: somebody waits, it signals, it is abandoned.
+//!
+//! | transition | from | to | under the lock | after the unlock |
+//! |---|---|---|---|---|
+//! | link | Pending, Abandoned* | same | append the node | – |
+//! | unlink | Pending, Abandoned* | same | remove the node | drop what it held |
+//! | complete | Pending, Abandoned | Signaled | result, timestamp; detach all nodes; take the hooks | drop the hooks, run the nodes |
+//! | abandon | Pending | Abandoned | detach the on-outcome nodes | run them |
+//!
+//! \* on-signal nodes only.
+//!
+//! LINKED-BY-STATE: a registered, not cancelled node is on the fence's list exactly while the fence
+//! is undecided for the node's interest: *on signal* until Signaled, *on outcome* while Pending. So
+//! the state, read under the lock, says whether a node may be unlinked.
+//!
+//! NO-USER-CODE: no hook, callback or drop of either happens under the lock.
+#![allow(unsafe_code)]
+
+use super::Fence;
+use super::inner::Guarded;
+use crate::array;
+use crate::callback::{Interest, NodeRef, drain};
+use crate::errno::Errno;
+use crate::ops::{Enabled, FenceOps};
+use crate::outcome::{Outcome, Signal};
+use crate::sync::{Life, State, StateGuard};
+use crate::time::Timestamp;
+use alloc::sync::Arc;
+
+fn undecided(state: State, interest: Interest) -> bool {
+    match interest {
+        Interest::Signal => !state.is_signaled(),
+        Interest::Outcome => state.life() == Life::Pending,
+    }
+}
+
+impl Fence {
+    fn lock(&self) -> StateGuard<'_, Guarded> {
+        self.0.lock.lock()
+    }
+
+    /// What somebody with that interest would be told now.
+    pub(crate) fn decided(&self, interest: Interest) -> Option<Outcome> {
+        self.decision(self.0.lock.load(), interest)
+    }
+
+    fn decision(&self, state: State, interest: Interest) -> Option<Outcome> {
+        if undecided(state, interest) {
+            return None;
+        }
+        Some(match state.life() {
+            Life::Signaled => Outcome::Signaled(self.0.signal_record()),
+            _ => Outcome::Abandoned,
+        })
+    }
+
+    /// Puts a node on the list, unless the fence is decided. Enables signaling first, and runs
+    /// `linked` under the lock once the node is there.
+    pub(crate) fn link(
+        &self,
+        node: NodeRef,
+        interest: Interest,
+        linked: impl FnOnce(),
+    ) -> Result<(), Outcome> {
+        self.enable();
+        let mut guard = self.lock();
+        if let Some(outcome) = self.decision(guard.state(), interest) {
+            drop(guard);
+            return Err(outcome);
+        }
+        guard.callbacks.push_back(node, interest);
+        linked();
+        Ok(())
+    }
+
+    /// Takes a node off the list if it is still there.
+    ///
+    /// # Safety
+    /// The node was linked on this fence with this interest, and has not been unlinked.
+    pub(crate) unsafe fn unlink(&self, node: &NodeRef, interest: Interest) -> Option<NodeRef> {
+        let mut guard = self.lock();
+        // SAFETY: LINKED-BY-STATE, with the caller's word that it was linked here.
+        undecided(guard.state(), interest).then(|| unsafe { guard.callbacks.unlink(node) })
+    }
+
+    /// Runs `f` under the lock if nodes with that interest are still on the list.
+    pub(crate) fn if_linked(&self, interest: Interest, f: impl FnOnce()) {
+        let guard = self.lock();
+        if undecided(guard.state(), interest) {
+            f();
+        }
+    }
+
+    /// Pending or Abandoned → Signaled. False if it had signaled before.
+    pub(crate) fn complete(&self, result: Result<(), Errno>, timestamp: Timestamp) -> bool {
+        let mut guard = self.lock();
+        let state = guard.state();
+        if state.is_signaled() {
+            return false;
+        }
+        let signal = Signal { result, timestamp };
+        self.0.record(signal);
+        let callbacks = guard.callbacks.take();
+        let ops = guard.ops.take();
+        guard.unlock_as(state.with_life(Life::Signaled));
+        drop(ops);
+        drain::run(callbacks, Outcome::Signaled(signal));
+        true
+    }
+
+    /// Pending → Abandoned. False if it was decided before.
+    pub(crate) fn abandon(&self) -> bool {
+        let mut guard = self.lock();
+        let state = guard.state();
+        if state.life() != Life::Pending {
+            return false;
+        }
+        let callbacks = guard.callbacks.take_outcomes();
+        guard.unlock_as(state.with_life(Life::Abandoned));
+        drain::run(callbacks, Outcome::Abandoned);
+        true
+    }
+
+    /// The hooks, as long as they may be called.
+    pub(crate) fn ops(&self) -> Option<Arc<dyn FenceOps>> {
+        if self.0.lock.load().life() != Life::Pending {
+            return None;
+        }
+        let guard = self.lock();
+        if guard.state().life() == Life::Pending { guard.ops.clone() } else { None }
+    }
+
+    /// Asks the hook or the members where the fence is in its life, and follows their answer.
+    #[cold]
+    pub(crate) fn poll(&self) -> Life {
+        if self.is_container() {
+            return array::poll(self);
+        }
+        if let Some(result) = self.ops().and_then(|ops| ops.poll()) {
+            self.complete(result, Timestamp::now());
+        }
+        self.0.lock.load().life()
+    }
+
+    /// Makes sure, once, that a signal will come.
+    fn enable(&self) {
+        if !self.0.lock.load().is_to_enable() {
+            return;
+        }
+        let guard = self.lock();
+        let state = guard.state();
+        if !state.is_to_enable() || state.is_signaled() {
+            return;
+        }
+        let ops = if state.life() == Life::Pending { guard.ops.clone() } else { None };
+        guard.unlock_as(state.to_enable(false));
+        if self.is_container() {
+            array::enable(self);
+        } else if let Some(Enabled::Done(result)) = ops.map(|ops| ops.enable_signaling(self)) {
+            self.complete(result, Timestamp::now());
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Counted handles: the crate's own `Arc`.
+//!
+//! # Implementation notes
+//!
+//! `alloc`'s `Arc` would do but for three things that fences need: an allocation that can fail and is
+//! apart from its initialisation ([`Slot`]), thin pointers that can go through a type-erased list
+//! ([`Shared::into_raw`]), and a weak handle that the model checker can see.
+//!
+//! | word | who | transition | ordering | pairs with |
+//! |---|---|---|---|---|
+//! | strong | holder of a handle | clone: n → n+1 | Relaxed | – |
+//! | strong | holder of a weak handle | upgrade: n>0 → n+1 | Acquire | fill (Release) |
+//! | strong | owner of a slot | fill: 0 → 1 | Release | upgrade |
+//! | strong | holder | drop: n → n−1 | Release, and Acquire fence at 0 | every drop before |
+//! | weak | like strong; all strong handles together hold one | | | |
+//!
+//! COUNT-ALIVE: while `strong > 0` the value is initialised and not dropped; while `weak > 0` the
+//! allocation exists. Only the drop that takes `strong` to 0 touches the value afterwards, and only
+//! the drop that takes `weak` to 0 frees.
+#![allow(unsafe_code)]
+
+use crate::sync::{AtomicUsize, Ordering, abort, fence, memory};
+use core::alloc::Layout;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::{ManuallyDrop, MaybeUninit, offset_of};
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+/// The allocator had no memory to give.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AllocError;
+
+impl fmt::Display for AllocError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("out of memory")
+    }
+}
+
+impl core::error::Error for AllocError {}
+
+#[repr(C)]
+struct Counted<T> {
+    strong: AtomicUsize,
+    weak: AtomicUsize,
+    value: MaybeUninit<T>,
+}
+
+/// A handle that keeps the value alive.
+pub(crate) struct Shared<T> {
+    ptr: NonNull<Counted<T>>,
+    _owns: PhantomData<Counted<T>>,
+}
+
+/// A handle that keeps only the memory, and finds the value as long as somebody else keeps it.
+pub(crate) struct WeakShared<T> {
+    ptr: NonNull<Counted<T>>,
+    _owns: PhantomData<Counted<T>>,
+}
+
+/// Memory for a value that is not there yet.
+pub(crate) struct Slot<T>(WeakShared<T>);
+
+// SAFETY: As for `Arc`: handles on several threads share `&T` and may drop `T` on any of them.
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
+// SAFETY: As above; `&Shared<T>` gives `&T` and clones.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+// SAFETY: A weak handle can become a strong one.
+unsafe impl<T: Send + Sync> Send for WeakShared<T> {}
+// SAFETY: As above.
+unsafe impl<T: Send + Sync> Sync for WeakShared<T> {}
+
+fn increment(count: &AtomicUsize) {
+    if count.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
+        abort();
+    }
+}
+
+// === impl Slot ===
+
+impl<T> Slot<T> {
+    /// Allocates.
+    pub(crate) fn try_new() -> Result<Self, AllocError> {
+        let layout = Layout::new::<Counted<T>>();
+        // SAFETY: The layout has a size: two counters.
+        let raw = unsafe { memory::alloc(layout) }.cast::<Counted<T>>();
+        let ptr = NonNull::new(raw).ok_or(AllocError)?;
+        // SAFETY: Fresh memory of that layout; nobody else has the pointer.
+        unsafe {
+            (&raw mut (*raw).strong).write(AtomicUsize::new(0));
+            (&raw mut (*raw).weak).write(AtomicUsize::new(1));
+        }
+        Ok(Slot(WeakShared { ptr, _owns: PhantomData }))
+    }
+
+    /// Allocates, or ends the process as any collection would.
+    pub(crate) fn new() -> Self {
+        Slot::try_new()
+            .unwrap_or_else(|_| alloc::alloc::handle_alloc_error(Layout::new::<Counted<T>>()))
+    }
+
+    /// A weak handle of the value to come; it finds nothing before [`fill`](Self::fill).
+    pub(crate) fn downgrade(&self) -> WeakShared<T> {
+        increment(&self.0.counted().weak);
+        WeakShared { ptr: self.0.ptr, _owns: PhantomData }
+    }
+
+    /// Puts the value in. Cannot fail and does not allocate.
+    pub(crate) fn fill(self, value: T) -> Shared<T> {
+        let ptr = self.0.ptr;
+        // The slot's weak count becomes the one that all strong handles hold together.
+        core::mem::forget(self);
+        // SAFETY: COUNT-ALIVE: strong is 0 and only a slot can raise it from there, so nobody else
+        // reaches the value; the allocation is ours by the weak count.
+        unsafe {
+            (*ptr.as_ptr()).value.as_mut_ptr().write(value);
+            (*ptr.as_ptr()).strong.store(1, Ordering::Release);
+        }
+        Shared { ptr, _owns: PhantomData }
+    }
+}
+
+// === impl Shared ===
+
+impl<T> Shared<T> {
+    /// Allocates and initialises in one step.
+    pub(crate) fn new(value: T) -> Self {
+        Slot::new().fill(value)
+    }
+
+    fn counted(&self) -> &Counted<T> {
+        // SAFETY: COUNT-ALIVE: our strong count keeps the allocation. The value is reached through
+        // `deref` only.
+        unsafe { self.ptr.as_ref() }
+    }
+
+    /// The handle as a thin pointer to the value, good for the whole allocation.
+    pub(crate) fn into_raw(self) -> NonNull<T> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: In bounds of a live allocation, so never null.
+        unsafe { NonNull::new_unchecked((&raw mut (*this.ptr.as_ptr()).value).cast()) }
+    }
+
+    /// Takes back what [`into_raw`](Self::into_raw) gave.
+    ///
+    /// # Safety
+    /// `value` came from `into_raw` of a `Shared<T>`, and that count has not been taken back before.
+    pub(crate) unsafe fn from_raw(value: NonNull<T>) -> Self {
+        let offset = offset_of!(Counted<T>, value);
+        // SAFETY: By contract `value` is that field of a live `Counted<T>`, with its provenance.
+        let ptr = unsafe { value.byte_sub(offset) }.cast();
+        Shared { ptr, _owns: PhantomData }
+    }
+
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.ptr == other.ptr
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: COUNT-ALIVE: our strong count keeps the value initialised.
+        unsafe { self.counted().value.assume_init_ref() }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        increment(&self.counted().strong);
+        Shared { ptr: self.ptr, _owns: PhantomData }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        if self.counted().strong.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        fence(Ordering::Acquire);
+        // The count that the strong handles held together goes at the end, even if a drop panics.
+        let _memory = WeakShared { ptr: self.ptr, _owns: PhantomData::<Counted<T>> };
+        // SAFETY: COUNT-ALIVE: we took strong to 0, so the value is ours alone.
+        unsafe { (*self.ptr.as_ptr()).value.assume_init_drop() };
+    }
+}
+
+// === impl WeakShared ===
+
+impl<T> WeakShared<T> {
+    fn counted(&self) -> &Counted<T> {
+        // SAFETY: COUNT-ALIVE: our weak count keeps the allocation; the value is not reached from here.
+        unsafe { self.ptr.as_ref() }
+    }
+
+    /// A strong handle, unless the value is gone or not there yet.
+    pub(crate) fn upgrade(&self) -> Option<Shared<T>> {
+        let strong = &self.counted().strong;
+        let mut seen = strong.load(Ordering::Relaxed);
+        while seen != 0 {
+            match strong.compare_exchange(seen, seen + 1, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(Shared { ptr: self.ptr, _owns: PhantomData }),
+                Err(now) => seen = now,
+            }
+        }
+        None
+    }
+}
+
+impl<T> Drop for WeakShared<T> {
+    fn drop(&mut self) {
+        let weak = &self.counted().weak;
+        // The last one has nobody to race with, which saves most fences a locked operation.
+        if weak.load(Ordering::Acquire) != 1 && weak.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        fence(Ordering::Acquire);
+        // SAFETY: COUNT-ALIVE: weak is 0 or ours alone, and the value has been dropped or never was.
+        // The counters themselves need no drop natively; loom's do.
+        unsafe {
+            core::ptr::drop_in_place(&raw mut (*self.ptr.as_ptr()).strong);
+            core::ptr::drop_in_place(&raw mut (*self.ptr.as_ptr()).weak);
+            memory::dealloc(self.ptr.as_ptr().cast(), Layout::new::<Counted<T>>());
+        }
+    }
+}

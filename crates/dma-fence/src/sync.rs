@@ -1,0 +1,269 @@
+//! The one place that names atomics, cells, locks and threads.
+//!
+//! Everything else in the crate takes its primitives from here, so that the same code runs natively,
+//! on bare metal and, under `cfg(loom)`, in the model checker. Three homes, one set of names:
+//!
+//! | name | `std` | bare metal | loom |
+//! |---|---|---|---|
+//! | [`AtomicU32`] … [`UnsafeCell`] | `core` | `core` | loom's |
+//! | [`Mutex`] | `std`'s, poison ignored | spin lock | loom's |
+//! | [`current_thread`] | address of a thread-local | [`platform`](crate::platform) | loom thread-local |
+//! | [`Backoff`] | spin, then yield | spin | loom's yield |
+//! | [`rendezvous`] | condition variable | spin | loom's yield |
+//!
+//! [`global`] holds what must live in a `static`; no model explores those.
+
+mod state;
+
+pub(crate) use state::{Life, State, StateGuard, StateLock};
+
+#[cfg(not(loom))]
+pub(crate) use native::*;
+#[cfg(not(loom))]
+mod native {
+    pub(crate) use alloc::alloc as memory;
+    pub(crate) use core::sync::atomic::{
+        AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+
+    /// `core`'s cell behind loom's interface: access is a closure, so that a model can check it.
+    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            UnsafeCell(core::cell::UnsafeCell::new(value))
+        }
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}
+
+#[cfg(loom)]
+pub(crate) use model::*;
+#[cfg(loom)]
+mod model {
+    pub(crate) use loom::alloc as memory;
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::sync::atomic::{
+        AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+}
+
+/// What lives in a `static`: process-wide counters and the taint record.
+pub(crate) mod global {
+    #[cfg(loom)]
+    pub(crate) use core::sync::atomic::AtomicUsize;
+    pub(crate) use core::sync::atomic::{AtomicU64, Ordering};
+    #[cfg(feature = "std")]
+    pub(crate) type Mutex<T> = super::blocking::Mutex<T>;
+    #[cfg(not(feature = "std"))]
+    pub(crate) use super::Mutex;
+}
+
+#[cfg(feature = "std")]
+mod blocking {
+    use std::sync::PoisonError;
+
+    /// `std`'s mutex without poisoning: no user code runs under a lock of this crate, so a panic
+    /// cannot leave the data half changed.
+    pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Mutex(std::sync::Mutex::new(value))
+        }
+        pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
+
+#[cfg(all(feature = "std", not(loom)))]
+pub(crate) use blocking::Mutex;
+#[cfg(all(feature = "std", not(loom)))]
+pub(crate) use std::sync::MutexGuard;
+
+#[cfg(not(feature = "std"))]
+pub(crate) use spinning::{Mutex, MutexGuard};
+#[cfg(not(feature = "std"))]
+mod spinning {
+    use super::{State, StateGuard, StateLock};
+
+    /// The fence's own lock without a state to carry.
+    pub(crate) struct Mutex<T>(StateLock<T>);
+    pub(crate) type MutexGuard<'a, T> = StateGuard<'a, T>;
+
+    impl<T> Mutex<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Mutex(StateLock::new(State::NEW, value))
+        }
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock()
+        }
+    }
+}
+
+#[cfg(loom)]
+pub(crate) use loom_mutex::{Mutex, MutexGuard};
+#[cfg(loom)]
+mod loom_mutex {
+    pub(crate) use loom::sync::MutexGuard;
+
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Mutex(loom::sync::Mutex::new(value))
+        }
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap()
+        }
+    }
+}
+
+/// How a loop that waits for another CPU spends its time.
+pub(crate) struct Backoff(u32);
+
+impl Backoff {
+    /// Critical sections are a few instructions long; whoever holds a lock for longer than this many
+    /// polls has lost its CPU, and giving it ours is the fastest way on.
+    #[cfg(all(feature = "std", not(loom)))]
+    const SPINS: u32 = 64;
+
+    pub(crate) fn new() -> Self {
+        Backoff(0)
+    }
+
+    pub(crate) fn snooze(&mut self) {
+        self.0 = self.0.saturating_add(1);
+        #[cfg(loom)]
+        loom::thread::yield_now();
+        #[cfg(all(feature = "std", not(loom)))]
+        if self.0 > Self::SPINS {
+            std::thread::yield_now();
+        } else {
+            core::hint::spin_loop();
+        }
+        #[cfg(not(feature = "std"))]
+        core::hint::spin_loop();
+    }
+}
+
+/// A number that no other running thread has at the same time.
+#[cfg(all(feature = "std", not(loom)))]
+pub(crate) fn current_thread() -> usize {
+    std::thread_local! { static ANCHOR: u8 = const { 0 } }
+    ANCHOR.with(|anchor| core::ptr::from_ref(anchor).addr())
+}
+
+#[cfg(not(feature = "std"))]
+pub(crate) use crate::platform::current_thread;
+
+#[cfg(loom)]
+pub(crate) fn current_thread() -> usize {
+    use global::{AtomicUsize, Ordering};
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    loom::thread_local! { static ID: usize = NEXT.fetch_add(1, Ordering::Relaxed) }
+    ID.with(|id| *id)
+}
+
+/// Where a thread that cancels a callback meets the thread that is running it.
+///
+/// Rare by nature, so one meeting point serves the whole process.
+pub(crate) mod rendezvous {
+    /// Blocks until `done` answers true; whoever makes it true calls [`notify`] afterwards.
+    pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
+        #[cfg(all(feature = "std", not(loom)))]
+        {
+            let mut guard = native::LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            while !done() {
+                guard = native::MET.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner);
+            }
+        }
+        #[cfg(any(not(feature = "std"), loom))]
+        {
+            let mut backoff = super::Backoff::new();
+            while !done() {
+                backoff.snooze();
+            }
+        }
+    }
+
+    pub(crate) fn notify() {
+        #[cfg(all(feature = "std", not(loom)))]
+        {
+            // Taking the lock orders this after a waiter's last look at its condition.
+            drop(native::LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+            native::MET.notify_all();
+        }
+    }
+
+    #[cfg(all(feature = "std", not(loom)))]
+    mod native {
+        pub(super) static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        pub(super) static MET: std::sync::Condvar = std::sync::Condvar::new();
+    }
+}
+
+#[cfg(feature = "std")]
+pub(crate) use parker::Parker;
+#[cfg(feature = "std")]
+mod parker {
+    use core::time::Duration;
+    #[cfg(loom)]
+    use loom::sync::{Condvar, Mutex};
+    #[cfg(not(loom))]
+    use std::sync::{Condvar, Mutex, PoisonError};
+    use std::time::Instant;
+
+    /// One sleeper and any number of wakers; a wake-up before the sleep is kept.
+    pub(crate) struct Parker {
+        woken: Mutex<bool>,
+        changed: Condvar,
+    }
+
+    impl Parker {
+        pub(crate) fn new() -> Self {
+            Parker { woken: Mutex::new(false), changed: Condvar::new() }
+        }
+
+        pub(crate) fn unpark(&self) {
+            *unpoisoned(self.woken.lock()) = true;
+            // After the unlock: waking under the lock costs the sleeper a second trip to sleep.
+            self.changed.notify_one();
+        }
+
+        /// Sleeps until [`unpark`](Self::unpark); true. Or until `until`; false.
+        pub(crate) fn park(&self, until: Option<Instant>) -> bool {
+            let mut woken = unpoisoned(self.woken.lock());
+            while !*woken {
+                woken = match until.map(|t| t.saturating_duration_since(Instant::now())) {
+                    None => unpoisoned(self.changed.wait(woken)),
+                    Some(Duration::ZERO) => return false,
+                    Some(left) => unpoisoned(self.changed.wait_timeout(woken, left)).0,
+                };
+            }
+            *woken = false;
+            true
+        }
+    }
+
+    #[cfg(not(loom))]
+    fn unpoisoned<T>(result: Result<T, PoisonError<T>>) -> T {
+        result.unwrap_or_else(PoisonError::into_inner)
+    }
+    #[cfg(loom)]
+    fn unpoisoned<T, E: core::fmt::Debug>(result: Result<T, E>) -> T {
+        result.unwrap()
+    }
+}
+
+/// Ends the process: a reference count is about to wrap.
+#[cold]
+pub(crate) fn abort() -> ! {
+    #[cfg(feature = "std")]
+    std::process::abort();
+    #[cfg(not(feature = "std"))]
+    panic!("reference count overflow");
+}

@@ -1,0 +1,169 @@
+//! The fence's state word, which is also its lock.
+//!
+//! One 32-bit word carries the life of a fence, what its first waiter has to do, and a lock bit that
+//! guards the callback list. Folding them together makes a signal one compare-exchange and one store,
+//! and makes `is_signaled` one load.
+//!
+//! | who | transition | ordering | pairs with |
+//! |---|---|---|---|
+//! | any thread | `load` | Acquire | every unlock |
+//! | any thread | `lock`: LOCKED 0 → 1 | Acquire | the unlock before it |
+//! | lock holder | `unlock` / `unlock_as`: LOCKED 1 → 0, new state | Release | `load`, `lock` |
+//!
+//! While LOCKED is set nobody but the holder stores to the word, so the unlock may be a plain store
+//! (invariant STATE-LOCK). A life only moves forward: Pending → Abandoned → Signaled, or Pending →
+//! Signaled (invariant LIFE-FORWARD).
+#![allow(unsafe_code)]
+
+use super::{AtomicU32, Backoff, Ordering, UnsafeCell};
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+
+/// Where a fence is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Life {
+    Pending = 0,
+    Abandoned = 1,
+    Signaled = 2,
+}
+
+/// A value of the state word without the lock bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct State(u32);
+
+const LIFE: u32 = 0b11;
+const LOCKED: u32 = 1 << 2;
+const POLLED: u32 = 1 << 3;
+const ENABLE: u32 = 1 << 4;
+
+impl State {
+    /// Pending, with nothing to ask and nothing to enable.
+    pub(crate) const NEW: State = State(0);
+
+    /// The fence's state can change without a signal: `is_signaled` has to ask.
+    pub(crate) const fn polled(self, yes: bool) -> State {
+        State(if yes { self.0 | POLLED } else { self.0 })
+    }
+    /// The first waiter has to enable signaling.
+    pub(crate) const fn to_enable(self, yes: bool) -> State {
+        State(if yes { self.0 | ENABLE } else { self.0 & !ENABLE })
+    }
+    pub(crate) const fn is_polled(self) -> bool {
+        self.0 & POLLED != 0
+    }
+    pub(crate) const fn is_to_enable(self) -> bool {
+        self.0 & ENABLE != 0
+    }
+    #[inline(always)]
+    pub(crate) const fn is_signaled(self) -> bool {
+        self.0 & LIFE == Life::Signaled as u32
+    }
+    pub(crate) const fn life(self) -> Life {
+        match self.0 & LIFE {
+            0 => Life::Pending,
+            1 => Life::Abandoned,
+            _ => Life::Signaled,
+        }
+    }
+    pub(crate) const fn with_life(self, life: Life) -> State {
+        State(self.0 & !LIFE | life as u32)
+    }
+}
+
+/// A value that may be touched under the lock bit of a [`State`] word.
+pub(crate) struct StateLock<T> {
+    /// Written under the table above only.
+    word: AtomicU32,
+    /// Touched by the holder of LOCKED only (invariant STATE-LOCK).
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: STATE-LOCK: the data is reached by one thread at a time, with the lock's Acquire/Release
+// between two of them, so sending the value between threads is all that is asked of `T`.
+unsafe impl<T: Send> Sync for StateLock<T> {}
+// SAFETY: As for any owner of a `T`.
+unsafe impl<T: Send> Send for StateLock<T> {}
+
+impl<T> StateLock<T> {
+    #[cfg(not(loom))]
+    pub(crate) const fn new(state: State, data: T) -> Self {
+        StateLock { word: AtomicU32::new(state.0), data: UnsafeCell::new(data) }
+    }
+    #[cfg(loom)]
+    pub(crate) fn new(state: State, data: T) -> Self {
+        StateLock { word: AtomicU32::new(state.0), data: UnsafeCell::new(data) }
+    }
+
+    /// The state now; what was written before it was published is visible.
+    #[inline(always)]
+    pub(crate) fn load(&self) -> State {
+        State(self.word.load(Ordering::Acquire) & !LOCKED)
+    }
+
+    pub(crate) fn lock(&self) -> StateGuard<'_, T> {
+        let mut backoff = Backoff::new();
+        let mut seen = self.word.load(Ordering::Relaxed);
+        loop {
+            if seen & LOCKED == 0 {
+                match self.word.compare_exchange(
+                    seen,
+                    seen | LOCKED,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                ) {
+                    Ok(_) => {
+                        return StateGuard {
+                            lock: self,
+                            state: State(seen),
+                            _not_send: PhantomData,
+                        };
+                    }
+                    Err(now) => seen = now,
+                }
+            } else {
+                backoff.snooze();
+                seen = self.word.load(Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The lock, held. Dropping it unlocks with the state unchanged.
+pub(crate) struct StateGuard<'a, T> {
+    lock: &'a StateLock<T>,
+    state: State,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl<T> StateGuard<'_, T> {
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    /// Unlocks and publishes `state` in one store.
+    pub(crate) fn unlock_as(mut self, state: State) {
+        debug_assert!(state.life() >= self.state.life(), "LIFE-FORWARD");
+        self.state = state;
+    }
+}
+
+impl<T> Deref for StateGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: STATE-LOCK: we hold LOCKED, and the borrow of the guard keeps it held.
+        self.lock.data.with_mut(|data| unsafe { &*data })
+    }
+}
+
+impl<T> DerefMut for StateGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: STATE-LOCK: we hold LOCKED, and the unique borrow of the guard makes this unique.
+        self.lock.data.with_mut(|data| unsafe { &mut *data })
+    }
+}
+
+impl<T> Drop for StateGuard<'_, T> {
+    fn drop(&mut self) {
+        self.lock.word.store(self.state.0, Ordering::Release);
+    }
+}

@@ -1,0 +1,136 @@
+//! Blocking waits.
+
+use crate::fence::Fence;
+use crate::outcome::{FenceError, Outcome, Status, WaitError};
+use crate::sync::{Life, Parker};
+use crate::time::Timestamp;
+use crate::{Declined, FenceCallback};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+use std::time::Instant;
+
+impl Fence {
+    /// Blocks until the fence has signaled or was abandoned.
+    ///
+    /// # Errors
+    /// The fence signaled with an error, or lost its producer.
+    ///
+    /// # Context
+    /// Sleeps; enables signaling. Do not call it where the signal has to come from.
+    #[doc(alias = "dma_fence_wait")]
+    pub fn wait(&self) -> Result<(), FenceError> {
+        // Without a limit there is always an outcome.
+        self.outcome_by(None).map_or(Ok(()), |outcome| outcome.result())
+    }
+
+    /// As [`wait`](Self::wait), for at most `timeout`; zero never sleeps.
+    ///
+    /// # Errors
+    /// Also [`WaitError::TimedOut`].
+    #[doc(alias = "dma_fence_wait_timeout")]
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitError> {
+        if timeout.is_zero() {
+            return match self.status() {
+                Status::Pending => Err(WaitError::TimedOut),
+                Status::Abandoned => Err(WaitError::Abandoned),
+                Status::Signaled(signal) => signal.result.map_err(WaitError::Failed),
+            };
+        }
+        // A limit beyond the clock's range is none.
+        match self.outcome_by(Instant::now().checked_add(timeout)) {
+            Some(outcome) => Ok(outcome.result()?),
+            None => Err(WaitError::TimedOut),
+        }
+    }
+
+    /// As [`wait`](Self::wait), until `deadline` at the latest; a deadline in the past never sleeps.
+    ///
+    /// # Errors
+    /// Also [`WaitError::TimedOut`].
+    pub fn wait_until(&self, deadline: Timestamp) -> Result<(), WaitError> {
+        let left = deadline.as_nanos().saturating_sub(Timestamp::now().as_nanos());
+        self.wait_timeout(Duration::from_nanos(left))
+    }
+
+    /// What became of the fence; `None` if the time was over first.
+    fn outcome_by(&self, until: Option<Instant>) -> Option<Outcome> {
+        let parker = Arc::new(Parker::new());
+        let waker = parker.clone();
+        match self.on_outcome(move |_| waker.unpark()) {
+            Err(Declined { outcome, .. }) => Some(outcome),
+            Ok(callback) => {
+                while self.outcome().is_none() && parker.park(until) {}
+                callback.abandon();
+                self.outcome()
+            }
+        }
+    }
+
+    /// What became of the fence so far. Asks no hook: the state is enough once it was waited for.
+    fn outcome(&self) -> Option<Outcome> {
+        match self.0.lock.load().life() {
+            Life::Pending => None,
+            Life::Abandoned => Some(Outcome::Abandoned),
+            Life::Signaled => Some(Outcome::Signaled(self.0.signal_record())),
+        }
+    }
+}
+
+/// Blocks until one of the fences is decided; the index of the first that is. `None` if there are
+/// none.
+///
+/// # Context
+/// As [`Fence::wait`]. Enables signaling on those before the winner, and on all if it sleeps.
+#[doc(alias = "dma_fence_wait_any_timeout")]
+pub fn wait_any(fences: &[Fence]) -> Option<usize> {
+    if fences.is_empty() {
+        return None;
+    }
+    let parker = Arc::new(Parker::new());
+    let mut callbacks = Vec::with_capacity(fences.len());
+    for (index, fence) in fences.iter().enumerate() {
+        let waker = parker.clone();
+        match fence.on_outcome(move |_| waker.unpark()) {
+            Err(_) => {
+                forget_all(callbacks);
+                return Some(index);
+            }
+            Ok(callback) => callbacks.push(callback),
+        }
+    }
+    let winner = loop {
+        match fences.iter().position(|fence| fence.outcome().is_some()) {
+            Some(index) => break index,
+            None => parker.park(None),
+        };
+    };
+    forget_all(callbacks);
+    Some(winner)
+}
+
+/// Takes the callbacks back; one that is about to wake us finds nobody, which is no harm.
+fn forget_all(callbacks: Vec<FenceCallback>) {
+    callbacks.into_iter().for_each(FenceCallback::abandon);
+}
+
+/// Blocks until every fence has signaled, or one is found to be abandoned.
+///
+/// # Errors
+/// The first one in the slice that failed or was abandoned. Every fence before it has signaled.
+///
+/// # Context
+/// As [`Fence::wait`].
+pub fn wait_all(fences: &[Fence]) -> Result<(), FenceError> {
+    if fences.iter().any(|fence| fence.status() == Status::Abandoned) {
+        return Err(FenceError::Abandoned);
+    }
+    let mut first_error = Ok(());
+    for fence in fences {
+        match fence.wait() {
+            Err(FenceError::Abandoned) => return Err(FenceError::Abandoned),
+            result => first_error = first_error.and(result),
+        }
+    }
+    first_error
+}

@@ -1,0 +1,102 @@
+//! Waiting with `.await`.
+
+use crate::callback::FenceCallback;
+use crate::fence::Fence;
+use crate::outcome::FenceError;
+use crate::sync::Mutex;
+use alloc::sync::Arc;
+use core::fmt;
+use core::future::{Future, IntoFuture};
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+/// Resolves when the fence has signaled or was abandoned.
+///
+/// # Cancellation
+/// Dropping it deregisters it; nothing is lost and nothing waits for it.
+///
+/// ```
+/// use dma_fence::FenceContext;
+/// let producer = FenceContext::hardware("gpu", "ring 0").new_fence();
+/// let fence = producer.fence();
+/// std::thread::spawn(move || producer.signal(Ok(())));
+/// assert_eq!(pollster::block_on(fence.into_future()), Ok(()));
+/// # use std::future::IntoFuture;
+/// ```
+#[must_use = "futures do nothing unless polled"]
+pub struct FenceFuture {
+    fence: Fence,
+    /// There from the first poll that found the fence undecided.
+    registered: Option<(FenceCallback, Arc<WakerCell>)>,
+}
+
+/// The waker of the task that polled last; empty once woken.
+struct WakerCell(Mutex<Option<Waker>>);
+
+impl WakerCell {
+    /// The waker that was there before is dropped by the caller: its drop is the executor's code.
+    fn set(&self, waker: Option<Waker>) -> Option<Waker> {
+        core::mem::replace(&mut *self.0.lock(), waker)
+    }
+}
+
+impl Future for FenceFuture {
+    type Output = Result<(), FenceError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Some((_, cell)) = &this.registered {
+            let _old = cell.set(Some(cx.waker().clone()));
+        } else {
+            let cell = Arc::new(WakerCell(Mutex::new(Some(cx.waker().clone()))));
+            let woken = cell.clone();
+            let wake = move |_: &_| {
+                if let Some(waker) = woken.set(None) {
+                    waker.wake();
+                }
+            };
+            match this.fence.on_outcome(wake) {
+                Err(declined) => return Poll::Ready(declined.outcome.result()),
+                Ok(callback) => this.registered = Some((callback, cell)),
+            }
+        }
+        // After the waker is in place, or a signal in between would wake the task before the last.
+        match this.fence.decided(crate::callback::Interest::Outcome) {
+            Some(outcome) => Poll::Ready(outcome.result()),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for FenceFuture {
+    fn drop(&mut self) {
+        if let Some((callback, _)) = self.registered.take() {
+            // Not waiting for a wake-up under way: an executor may hold the lock that it takes.
+            callback.abandon();
+        }
+    }
+}
+
+impl IntoFuture for Fence {
+    type Output = Result<(), FenceError>;
+    type IntoFuture = FenceFuture;
+
+    fn into_future(self) -> FenceFuture {
+        FenceFuture { fence: self, registered: None }
+    }
+}
+
+impl IntoFuture for &Fence {
+    type Output = Result<(), FenceError>;
+    type IntoFuture = FenceFuture;
+
+    fn into_future(self) -> FenceFuture {
+        self.clone().into_future()
+    }
+}
+
+impl fmt::Debug for FenceFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FenceFuture").field(&self.fence).finish()
+    }
+}
