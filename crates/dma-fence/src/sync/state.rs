@@ -76,6 +76,10 @@ pub(crate) struct StateLock<T> {
     word: AtomicU32,
     /// Touched by the holder of LOCKED only (invariant STATE-LOCK).
     data: UnsafeCell<T>,
+    /// Threads that spin multiply a model's executions without end; so there they queue here first.
+    /// The model of the lock itself goes without.
+    #[cfg(loom)]
+    gate: Option<loom::sync::Mutex<()>>,
 }
 
 // SAFETY: STATE-LOCK: the data is reached by one thread at a time, with the lock's Acquire/Release
@@ -91,7 +95,11 @@ impl<T> StateLock<T> {
     }
     #[cfg(loom)]
     pub(crate) fn new(state: State, data: T) -> Self {
-        StateLock { word: AtomicU32::new(state.0), data: UnsafeCell::new(data) }
+        StateLock { gate: Some(loom::sync::Mutex::new(())), ..Self::new_ungated(state, data) }
+    }
+    #[cfg(loom)]
+    fn new_ungated(state: State, data: T) -> Self {
+        StateLock { word: AtomicU32::new(state.0), data: UnsafeCell::new(data), gate: None }
     }
 
     /// The state now; what was written before it was published is visible.
@@ -101,6 +109,8 @@ impl<T> StateLock<T> {
     }
 
     pub(crate) fn lock(&self) -> StateGuard<'_, T> {
+        #[cfg(loom)]
+        let gate = self.gate.as_ref().map(|gate| gate.lock().unwrap());
         let mut backoff = Backoff::new();
         let mut seen = self.word.load(Ordering::Relaxed);
         loop {
@@ -116,6 +126,8 @@ impl<T> StateLock<T> {
                             lock: self,
                             state: State(seen),
                             _not_send: PhantomData,
+                            #[cfg(loom)]
+                            _gate: gate,
                         };
                     }
                     Err(now) => seen = now,
@@ -133,6 +145,8 @@ pub(crate) struct StateGuard<'a, T> {
     lock: &'a StateLock<T>,
     state: State,
     _not_send: PhantomData<*const ()>,
+    #[cfg(loom)]
+    _gate: Option<loom::sync::MutexGuard<'a, ()>>,
 }
 
 impl<T> StateGuard<'_, T> {
@@ -165,5 +179,36 @@ impl<T> DerefMut for StateGuard<'_, T> {
 impl<T> Drop for StateGuard<'_, T> {
     fn drop(&mut self) {
         self.lock.word.store(self.state.0, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::{Life, State, StateLock};
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// Two threads change the data under the lock, and one of them the state with it.
+    #[test]
+    fn the_lock_excludes_and_publishes() {
+        loom::model(|| {
+            let lock = Arc::new(StateLock::new_ungated(State::NEW, 0));
+            let other = lock.clone();
+            let thread = thread::spawn(move || {
+                let mut guard = other.lock();
+                *guard += 1;
+                let state = guard.state();
+                guard.unlock_as(state.with_life(Life::Signaled));
+            });
+            {
+                let mut guard = lock.lock();
+                let seen = *guard;
+                assert_eq!(seen == 1, guard.state().is_signaled());
+                *guard += 1;
+            }
+            thread.join().unwrap();
+            assert!(lock.load().is_signaled());
+            assert_eq!(*lock.lock(), 2);
+        });
     }
 }
