@@ -18,7 +18,8 @@ pub enum Enabled {
 /// the backend lives until it has returned. An abandoned fence calls no hooks either: its producer
 /// is gone.
 ///
-/// No lock of the library is held in a hook: it may signal, register, query or drop any fence.
+/// No lock of the library is held in a hook: it may signal, register, query or drop any fence. A hook
+/// must not panic: the walk of an array that it interrupts does not go on.
 ///
 /// ```
 /// use dma_fence::{Enabled, Errno, FenceContext, FenceOps};

@@ -71,12 +71,22 @@ fn the_last_handle_goes_while_the_armed_member_signals() {
 fn two_first_waiters_start_one_walk() {
     loom::model(|| {
         let (a, b, array) = two();
-        a.signal(Ok(()));
-        let other = array.clone();
-        let waiter = thread::spawn(move || other.wait());
+        let runs = Arc::new(AtomicUsize::new(0));
+        let register = |array: &FenceArray, runs: &Arc<AtomicUsize>| {
+            let runs = runs.clone();
+            let count = move |_: &_| {
+                runs.fetch_add(1, Ordering::Relaxed);
+            };
+            array.on_signal(count).unwrap().detach();
+        };
+        let (other, other_runs) = (array.clone(), runs.clone());
+        let waiter = thread::spawn(move || register(&other, &other_runs));
+        register(&array, &runs);
+        waiter.join().unwrap();
         b.signal(Ok(()));
-        assert_eq!(array.wait(), Ok(()));
-        assert_eq!(waiter.join().unwrap(), Ok(()));
+        assert_eq!(runs.load(Ordering::Relaxed), 0);
+        a.signal(Ok(()));
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
     });
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | link | Pending, Abandoned* | same | append the node | – |
 //! | unlink | Pending, Abandoned* | same | remove the node | drop what it held |
-//! | complete | Pending, Abandoned | Signaled | result, timestamp; detach all nodes; take the hooks | drop the hooks, run the nodes |
+//! | complete | Pending, Abandoned | Signaled | result, timestamp; detach all nodes; take the hooks | run the nodes, drop the hooks |
 //! | abandon | Pending | Abandoned | detach the on-outcome nodes | run them |
 //!
 //! \* on-signal nodes only.
@@ -103,8 +103,9 @@ impl Fence {
         let callbacks = guard.callbacks.take();
         let ops = guard.ops.take();
         guard.unlock_as(state.with_life(Life::Signaled));
-        drop(ops);
         drain::run(callbacks, Outcome::Signaled(signal));
+        // Last, so that a backend whose drop panics takes no callback with it.
+        drop(ops);
         true
     }
 
