@@ -211,8 +211,9 @@ impl<T> WeakShared<T> {
 impl<T> Drop for WeakShared<T> {
     fn drop(&mut self) {
         let weak = &self.counted().weak;
-        // The last one has nobody to race with, which saves most fences a locked operation.
-        if weak.load(Ordering::Acquire) != 1 && weak.fetch_sub(1, Ordering::Release) != 1 {
+        // The last one has nobody to race with, which saves most fences a locked operation. The fence
+        // below orders it after the drops before.
+        if weak.load(Ordering::Relaxed) != 1 && weak.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
         fence(Ordering::Acquire);
@@ -223,5 +224,64 @@ impl<T> Drop for WeakShared<T> {
             core::ptr::drop_in_place(&raw mut (*self.ptr.as_ptr()).weak);
             memory::dealloc(self.ptr.as_ptr().cast(), Layout::new::<Counted<T>>());
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::{Shared, Slot};
+    use loom::cell::UnsafeCell;
+    use loom::thread;
+
+    /// A value that tells the model whenever it is touched, its drop included.
+    struct Touched(UnsafeCell<u32>);
+
+    // SAFETY: The model checks every access.
+    unsafe impl Sync for Touched {}
+    // SAFETY: As above.
+    unsafe impl Send for Touched {}
+
+    impl Touched {
+        fn touch(&self) {
+            self.0.with_mut(|value| {
+                // SAFETY: The model checks that nobody else is here.
+                unsafe { *value += 1 }
+            });
+        }
+    }
+
+    impl Drop for Touched {
+        fn drop(&mut self) {
+            self.touch();
+        }
+    }
+
+    #[test]
+    fn the_last_drop_comes_after_every_use() {
+        loom::model(|| {
+            let ours = Shared::new(Touched(UnsafeCell::new(0)));
+            let theirs = ours.clone();
+            let thread = thread::spawn(move || {
+                theirs.touch();
+                drop(theirs);
+            });
+            drop(ours);
+            thread.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn an_upgrade_finds_a_whole_value_or_nothing() {
+        loom::model(|| {
+            let slot = Slot::<Touched>::try_new().unwrap();
+            let weak = slot.downgrade();
+            let thread = thread::spawn(move || {
+                if let Some(shared) = weak.upgrade() {
+                    shared.touch();
+                }
+            });
+            drop(slot.fill(Touched(UnsafeCell::new(0))));
+            thread.join().unwrap();
+        });
     }
 }

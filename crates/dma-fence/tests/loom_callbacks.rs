@@ -3,7 +3,7 @@
 //! Invariants under test: STATE-LOCK, LINKED-BY-STATE, CLAIM-ONCE (docs/invariants.md).
 #![cfg(loom)]
 
-use dma_fence::{Errno, FenceContext, Outcome, Status};
+use dma_fence::{Errno, FenceContext, FenceError, Outcome, Status};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -163,5 +163,19 @@ fn a_lost_producer_against_the_reset_and_a_waiter() {
         assert!(early + late <= 1);
         assert!(fence.is_signaled());
         assert_eq!(context.abandoned(), 0);
+    });
+}
+
+#[test]
+fn whoever_hears_of_the_loss_can_reset() {
+    loom::model(|| {
+        let context = FenceContext::hardware("model", "a");
+        let producer = context.new_fence();
+        let fence = producer.fence();
+        let loser = thread::spawn(move || drop(producer));
+        assert_eq!(fence.wait(), Err(FenceError::Abandoned));
+        assert_eq!(context.declare_idle(Errno::EIO), 1);
+        assert!(fence.is_signaled());
+        loser.join().unwrap();
     });
 }
