@@ -177,7 +177,7 @@ pub(crate) fn poll(fence: &Fence) -> Life {
     if members.iter().any(|member| member.status() == Status::Abandoned) {
         fence.abandon();
     }
-    fence.0.lock.load().life()
+    fence.life()
 }
 
 /// Why members were refused.

@@ -1,5 +1,6 @@
 //! Fence contexts: timelines with an owner.
 
+use crate::callback::drain;
 use crate::driver::{DriverFence, FenceAllocation};
 use crate::errno::Errno;
 use crate::fence::{ContextRef, Fence, Inner};
@@ -23,26 +24,30 @@ pub enum ContextKind {
 
 /// How sequence numbers of a context compare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SeqnoWidth {
-    /// 64 bits: they never wrap.
+pub enum SeqnoOrder {
+    /// 64 bits: they never wrap. Operations end in this order, so a later one stands for those before.
     Bits64,
     /// 32 bits, as a device's register counts: they wrap, and of two the later one is ahead by less
-    /// than half the circle.
+    /// than half the circle. Operations end in this order.
     Bits32,
+    /// The numbers only tell operations apart, which end in any order, as on a queue that many workers
+    /// serve: none is later than another.
+    Unordered,
 }
 
-impl SeqnoWidth {
-    pub(crate) fn is_later(self, this: u64, other: u64) -> bool {
+impl SeqnoOrder {
+    pub(crate) fn is_later(self, this: u64, other: u64) -> Option<bool> {
         match self {
-            SeqnoWidth::Bits64 => this > other,
-            SeqnoWidth::Bits32 => (this as u32).wrapping_sub(other as u32) as i32 > 0,
+            SeqnoOrder::Bits64 => Some(this > other),
+            SeqnoOrder::Bits32 => Some((this as u32).wrapping_sub(other as u32) as i32 > 0),
+            SeqnoOrder::Unordered => None,
         }
     }
 
     fn number(self, count: u64) -> u64 {
         match self {
-            SeqnoWidth::Bits64 => count,
-            SeqnoWidth::Bits32 => u64::from(count as u32),
+            SeqnoOrder::Bits64 | SeqnoOrder::Unordered => count,
+            SeqnoOrder::Bits32 => u64::from(count as u32),
         }
     }
 }
@@ -53,7 +58,7 @@ pub(crate) struct ContextInner {
     pub(crate) kind: ContextKind,
     pub(crate) driver: Cow<'static, str>,
     pub(crate) timeline: Cow<'static, str>,
-    pub(crate) seqnos: SeqnoWidth,
+    pub(crate) seqnos: SeqnoOrder,
     last_seqno: AtomicU64,
     abandoned: Mutex<AbandonedFences>,
 }
@@ -66,6 +71,12 @@ struct AbandonedFences {
 }
 
 impl AbandonedFences {
+    const NONE: AbandonedFences = AbandonedFences { ends: None, count: 0 };
+
+    fn take(&mut self) -> AbandonedFences {
+        core::mem::replace(self, Self::NONE)
+    }
+
     fn push(&mut self, fence: &Fence) {
         self.count += 1;
         self.ends = Some(match self.ends.take() {
@@ -130,7 +141,7 @@ impl FenceContext {
         kind: ContextKind,
         driver: impl Into<Cow<'static, str>>,
         timeline: impl Into<Cow<'static, str>>,
-        seqnos: SeqnoWidth,
+        seqnos: SeqnoOrder,
     ) -> Self {
         FenceContext(Arc::new(ContextInner {
             id: allocate_context(),
@@ -139,7 +150,7 @@ impl FenceContext {
             timeline: timeline.into(),
             seqnos,
             last_seqno: AtomicU64::new(0),
-            abandoned: Mutex::new(AbandonedFences { ends: None, count: 0 }),
+            abandoned: Mutex::new(AbandonedFences::NONE),
         }))
     }
 
@@ -148,7 +159,7 @@ impl FenceContext {
         driver: impl Into<Cow<'static, str>>,
         timeline: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self::new(ContextKind::Hardware, driver, timeline, SeqnoWidth::Bits64)
+        Self::new(ContextKind::Hardware, driver, timeline, SeqnoOrder::Bits64)
     }
 
     /// A context of this process's own code.
@@ -156,7 +167,7 @@ impl FenceContext {
         driver: impl Into<Cow<'static, str>>,
         timeline: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self::new(ContextKind::Software, driver, timeline, SeqnoWidth::Bits64)
+        Self::new(ContextKind::Software, driver, timeline, SeqnoOrder::Bits64)
     }
 
     /// The context's number, unique in the process and never reused.
@@ -215,15 +226,17 @@ impl FenceContext {
     /// Whoever gave the device addresses vouches for it: memory is reused from here on.
     ///
     /// # Context
-    /// Runs the callbacks of those fences.
+    /// Runs the callbacks of those fences, after all of them have signaled.
     pub fn declare_idle(&self, error: Errno) -> usize {
-        let mut released = 0;
-        loop {
-            // Apart from the loop's head, for the lock must not be held in the body.
-            let next = self.0.abandoned.lock().pop();
-            let Some(fence) = next else { return released };
-            released += usize::from(fence.complete(Err(error), Timestamp::now()));
-        }
+        // Those of now: one that a callback loses meanwhile may belong to work begun after the reset.
+        let mut idle = self.0.abandoned.lock().take();
+        drain::scope(|| {
+            let mut released = 0;
+            while let Some(fence) = idle.pop() {
+                released += usize::from(fence.complete(Err(error), Timestamp::now()));
+            }
+            released
+        })
     }
 
     /// How many fences are abandoned now.

@@ -4,6 +4,7 @@ use crate::context::{ContextInner, ContextKind};
 use crate::errno::Errno;
 use crate::fence::{ContextRef, Fence, Inner};
 use crate::shared::{AllocError, Slot};
+use crate::sync::Life;
 use crate::taint;
 use crate::time::Timestamp;
 use alloc::sync::Arc;
@@ -113,8 +114,8 @@ impl Drop for DriverFence {
 /// The way out and the record are there before the loss is visible, so that a reset meanwhile finds the
 /// fence and whoever is woken finds the record.
 fn abandon(fence: &Fence, context: &Arc<ContextInner>) {
-    // A poll hook may have signaled it: then nothing is lost.
-    if fence.is_signaled() {
+    // A hook may have signaled it: then nothing is lost. It is not asked any more.
+    if fence.life() == Life::Signaled {
         return;
     }
     context.keep_abandoned(fence);

@@ -88,8 +88,8 @@ impl Fence {
         named.unwrap_or(Cow::Borrowed(self.0.context.timeline_name()))
     }
 
-    /// Does this fence come after `other` on their timeline? `None` on different timelines, for there
-    /// is no answer.
+    /// Does this fence come after `other` on their timeline? `None` on different timelines, and on one
+    /// [without order](crate::SeqnoOrder::Unordered), for there is no answer.
     ///
     /// Contexts with 32-bit sequence numbers compare with wrap-around.
     #[doc(alias = "dma_fence_is_later")]
@@ -97,7 +97,7 @@ impl Fence {
         if self.context() != other.context() {
             return None;
         }
-        Some(self.0.context.seqno_is_later(self.seqno(), other.seqno()))
+        self.0.context.seqno_is_later(self.seqno(), other.seqno())
     }
 
     /// Are both handles of one fence?

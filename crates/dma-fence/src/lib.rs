@@ -28,7 +28,7 @@ mod waker;
 pub use array::algorithm;
 pub use array::{ArrayAllocation, ArrayMembers, FenceArray, RefusalReason, RefusedMembers};
 pub use callback::{Declined, FenceCallback};
-pub use context::{ContextKind, FenceContext, SeqnoWidth};
+pub use context::{ContextKind, FenceContext, SeqnoOrder};
 pub use driver::{DriverFence, FenceAllocation};
 pub use errno::Errno;
 pub use fence::Fence;

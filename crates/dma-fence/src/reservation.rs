@@ -15,7 +15,7 @@ use crate::outcome::Status;
 #[cfg(feature = "std")]
 use crate::outcome::{FenceError, WaitError};
 use crate::shared::AllocError;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Life, Mutex, MutexGuard};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -226,7 +226,8 @@ impl ReservationGuard<'_> {
     }
 
     /// Adds a fence. It takes the place of one that it makes superfluous: the same fence, an earlier
-    /// one of its context whose usage is not stronger, or any that has signaled; else a reserved slot.
+    /// one of its context whose usage is not stronger and that was not abandoned, or any that has
+    /// signaled; else a reserved slot.
     ///
     /// # Errors
     /// The fence is a container, or a slot was needed and none is reserved. Nothing has changed.
@@ -236,9 +237,11 @@ impl ReservationGuard<'_> {
             return Err(AddError::Container);
         }
         let entry = Entry { fence: fence.clone(), usage };
+        // No hook is asked: its callbacks would run under the update lock.
         let place = self
-            .find(|old| old.is_superseded_by(&entry))
-            .or_else(|| self.find(|old| old.fence.is_signaled()));
+            .find(|old| old.fence.same_fence(fence))
+            .or_else(|| self.find(|old| old.is_superseded_by(&entry)))
+            .or_else(|| self.find(|old| old.fence.life() == Life::Signaled));
         match place {
             Some((index, old)) => {
                 let same = old.fence.same_fence(fence);
@@ -255,8 +258,8 @@ impl ReservationGuard<'_> {
         Ok(())
     }
 
-    /// The first entry that `is` it. Asks under no lock but the update lock, which keeps the entries
-    /// where they are: asking a fence may call its backend.
+    /// The first entry that `is` it. The update lock keeps the entries where they are, so the list's
+    /// own lock is held for one copy of a handle at a time (RESV-DROP).
     fn find(&self, is: impl Fn(&Entry) -> bool) -> Option<(usize, Entry)> {
         let entry = |index: usize| self.object.list.lock().get(index).cloned();
         (0..).map_while(|index| Some((index, entry(index)?))).find(|(_, old)| is(old))
@@ -269,9 +272,11 @@ impl ReservationGuard<'_> {
 }
 
 impl Entry {
+    /// Does the signal of `new` say that this one's operation has ended, too? Not of one that was lost.
     fn is_superseded_by(&self, new: &Entry) -> bool {
-        self.fence.same_fence(&new.fence)
-            || self.usage >= new.usage && new.fence.is_later_than(&self.fence) == Some(true)
+        self.usage >= new.usage
+            && self.fence.life() != Life::Abandoned
+            && new.fence.is_later_than(&self.fence) == Some(true)
     }
 }
 

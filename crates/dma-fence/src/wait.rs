@@ -1,8 +1,9 @@
 //! Blocking waits.
 
+use crate::callback::{Interest, drain};
 use crate::fence::Fence;
 use crate::outcome::{FenceError, Outcome, Status, WaitError};
-use crate::sync::{Life, Parker};
+use crate::sync::Parker;
 use crate::time::Timestamp;
 use crate::{Declined, FenceCallback};
 use alloc::sync::Arc;
@@ -17,7 +18,8 @@ impl Fence {
     /// The fence signaled with an error, or lost its producer.
     ///
     /// # Context
-    /// Sleeps; enables signaling. Do not call it where the signal has to come from.
+    /// Sleeps; enables signaling. Do not call it where the signal has to come from. Called from inside a
+    /// callback it first runs what is queued behind that callback.
     #[doc(alias = "dma_fence_wait")]
     pub fn wait(&self) -> Result<(), FenceError> {
         // Without a limit there is always an outcome.
@@ -60,20 +62,28 @@ impl Fence {
         match self.on_outcome(move |_| waker.unpark()) {
             Err(Declined { outcome, .. }) => Some(outcome),
             Ok(callback) => {
-                while self.outcome().is_none() && parker.park(until) {}
+                // An array is asked for its members once: one that is lost may be far from the walk.
+                let mut outcome = self.outcome_of_members();
+                while outcome.is_none() && (drain::help() || parker.park(until)) {
+                    outcome = self.outcome();
+                }
                 callback.abandon();
-                self.outcome()
+                // The signal may have come with the last moment of the limit.
+                outcome.or_else(|| self.outcome())
             }
         }
     }
 
+    fn outcome_of_members(&self) -> Option<Outcome> {
+        if self.is_container() {
+            self.poll();
+        }
+        self.outcome()
+    }
+
     /// What became of the fence so far. Asks no hook: the state is enough once it was waited for.
     fn outcome(&self) -> Option<Outcome> {
-        match self.0.lock.load().life() {
-            Life::Pending => None,
-            Life::Abandoned => Some(Outcome::Abandoned),
-            Life::Signaled => Some(Outcome::Signaled(self.0.signal_record())),
-        }
+        self.decided(Interest::Outcome)
     }
 }
 
@@ -99,14 +109,15 @@ pub fn wait_any(fences: &[Fence]) -> Option<usize> {
             Ok(callback) => callbacks.push(callback),
         }
     }
-    let winner = loop {
-        match fences.iter().position(|fence| fence.outcome().is_some()) {
-            Some(index) => break index,
-            None => parker.park(None),
-        };
-    };
+    let mut winner = fences.iter().position(|fence| fence.outcome_of_members().is_some());
+    while winner.is_none() {
+        if !drain::help() {
+            parker.park(None);
+        }
+        winner = fences.iter().position(|fence| fence.outcome().is_some());
+    }
     forget_all(callbacks);
-    Some(winner)
+    winner
 }
 
 /// Takes the callbacks back; one that is about to wake us finds nobody, which is no harm.

@@ -1,6 +1,6 @@
 //! Waiting with `.await`.
 
-use crate::callback::FenceCallback;
+use crate::callback::{FenceCallback, Interest, drain};
 use crate::fence::Fence;
 use crate::outcome::FenceError;
 use crate::sync::Mutex;
@@ -61,9 +61,17 @@ impl Future for FenceFuture {
             }
         }
         // After the waker is in place, or a signal in between would wake the task before the last.
-        match this.fence.decided(crate::callback::Interest::Outcome) {
-            Some(outcome) => Poll::Ready(outcome.result()),
-            None => Poll::Pending,
+        // Asking an array's members finds one that is lost and far from the walk; and an executor that
+        // blocks inside a callback must not wait for what is queued behind it.
+        if this.fence.is_container() {
+            this.fence.poll();
+        }
+        loop {
+            match this.fence.decided(Interest::Outcome) {
+                Some(outcome) => return Poll::Ready(outcome.result()),
+                None if drain::help() => {}
+                None => return Poll::Pending,
+            }
         }
     }
 }

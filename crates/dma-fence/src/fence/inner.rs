@@ -112,10 +112,10 @@ impl ContextRef {
         }
     }
 
-    pub(crate) fn seqno_is_later(&self, this: u64, other: u64) -> bool {
+    pub(crate) fn seqno_is_later(&self, this: u64, other: u64) -> Option<bool> {
         match self {
             ContextRef::Of(context) => context.seqnos.is_later(this, other),
-            ContextRef::Own(_) => this > other,
+            ContextRef::Own(_) => Some(this > other),
         }
     }
 }

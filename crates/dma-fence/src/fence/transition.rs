@@ -93,9 +93,23 @@ impl Fence {
 
     /// Pending or Abandoned → Signaled. False if it had signaled before.
     pub(crate) fn complete(&self, result: Result<(), Errno>, timestamp: Timestamp) -> bool {
+        self.complete_from(&[Life::Pending, Life::Abandoned], result, timestamp)
+    }
+
+    /// What a hook says counts only as long as the producer is there.
+    fn complete_for_hook(&self, result: Result<(), Errno>) {
+        self.complete_from(&[Life::Pending], result, Timestamp::now());
+    }
+
+    fn complete_from(
+        &self,
+        from: &[Life],
+        result: Result<(), Errno>,
+        timestamp: Timestamp,
+    ) -> bool {
         let mut guard = self.lock();
         let state = guard.state();
-        if state.is_signaled() {
+        if !from.contains(&state.life()) {
             return false;
         }
         let signal = Signal { result, timestamp };
@@ -124,7 +138,7 @@ impl Fence {
 
     /// The hooks, as long as they may be called.
     pub(crate) fn ops(&self) -> Option<Arc<dyn FenceOps>> {
-        if self.0.lock.load().life() != Life::Pending {
+        if self.life() != Life::Pending {
             return None;
         }
         let guard = self.lock();
@@ -138,9 +152,9 @@ impl Fence {
             return array::poll(self);
         }
         if let Some(result) = self.ops().and_then(|ops| ops.poll()) {
-            self.complete(result, Timestamp::now());
+            self.complete_for_hook(result);
         }
-        self.0.lock.load().life()
+        self.life()
     }
 
     /// Makes sure, once, that a signal will come.
@@ -155,10 +169,21 @@ impl Fence {
         }
         let ops = if state.life() == Life::Pending { guard.ops.clone() } else { None };
         guard.unlock_as(state.to_enable(false));
-        if self.is_container() {
-            array::enable(self);
-        } else if let Some(Enabled::Done(result)) = ops.map(|ops| ops.enable_signaling(self)) {
-            self.complete(result, Timestamp::now());
-        }
+        // In a scope: callbacks wait until the walk of an array is done, and a panic until the hook's
+        // caller has done its part.
+        drain::scope(|| match ops {
+            _ if self.is_container() => array::enable(self),
+            Some(ops) => {
+                if let Some(Enabled::Done(result)) = drain::guarded(|| ops.enable_signaling(self)) {
+                    self.complete_for_hook(result);
+                }
+            }
+            None => {}
+        });
+    }
+
+    /// Where the fence is in its life, as far as anybody has noticed: no hook and no member is asked.
+    pub(crate) fn life(&self) -> Life {
+        self.0.lock.load().life()
     }
 }
