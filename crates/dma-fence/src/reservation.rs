@@ -85,7 +85,13 @@ pub enum ReservationStatus {
 #[doc(alias = "dma_resv")]
 pub struct ReservationObject {
     update: Mutex<()>,
-    list: Mutex<Vec<Entry>>,
+    list: Mutex<List>,
+}
+
+struct List {
+    entries: Vec<Entry>,
+    /// How often `entries` has changed.
+    changes: u64,
 }
 
 #[derive(Clone)]
@@ -104,7 +110,10 @@ impl ReservationObject {
     /// An object without fences: idle.
     #[doc(alias = "dma_resv_init")]
     pub fn new() -> Self {
-        ReservationObject { update: Mutex::new(()), list: Mutex::new(Vec::new()) }
+        ReservationObject {
+            update: Mutex::new(()),
+            list: Mutex::new(List { entries: Vec::new(), changes: 0 }),
+        }
     }
 
     /// Locks the object for an update.
@@ -120,21 +129,32 @@ impl ReservationObject {
     /// The fences at or before `usage` as they are now, signaled ones included. Enables nothing.
     #[doc(alias("dma_resv_get_fences", "dma_resv_for_each_fence"))]
     pub fn fences(&self, usage: Usage) -> Vec<Fence> {
+        self.snapshot(usage).0
+    }
+
+    fn snapshot(&self, usage: Usage) -> (Vec<Fence>, u64) {
         let list = self.list.lock();
-        list.iter().filter(|entry| entry.usage <= usage).map(|entry| entry.fence.clone()).collect()
+        let fences = list.entries.iter().filter(|entry| entry.usage <= usage);
+        (fences.map(|entry| entry.fence.clone()).collect(), list.changes)
     }
 
     /// The fences at or before `usage` that have not signaled.
     pub fn unsignaled(&self, usage: Usage) -> Vec<Fence> {
-        let mut fences = self.fences(usage);
-        fences.retain(|fence| !fence.is_signaled());
-        fences
+        loop {
+            let (mut fences, changes) = self.snapshot(usage);
+            fences.retain(|fence| !fence.is_signaled());
+            // "None" must have been true at one moment: a fence that took another's place after we
+            // copied it, and before it signaled, was never looked at.
+            if !fences.is_empty() || self.list.lock().changes == changes {
+                return fences;
+            }
+        }
     }
 
     /// Have all fences at or before `usage` signaled? True if there are none.
     #[doc(alias = "dma_resv_test_signaled")]
     pub fn is_signaled(&self, usage: Usage) -> bool {
-        self.fences(usage).iter().all(Fence::is_signaled)
+        self.unsignaled(usage).is_empty()
     }
 
     /// What the fences at or before `usage` amount to.
@@ -214,13 +234,13 @@ impl ReservationGuard<'_> {
     #[doc(alias = "dma_resv_reserve_fences")]
     pub fn reserve(&mut self, slots: usize) -> Result<(), AllocError> {
         let mut grown: Vec<Entry> = Vec::new();
-        let len = self.object.list.lock().len();
+        let len = self.object.list.lock().entries.len();
         // Nobody else changes the list while we have the update lock, so the length stays.
         let room = len.checked_add(self.reserved).and_then(|n| n.checked_add(slots));
         grown.try_reserve_exact(room.ok_or(AllocError)?).map_err(|_| AllocError)?;
         let mut list = self.object.list.lock();
-        grown.append(&mut list);
-        *list = grown;
+        grown.append(&mut list.entries);
+        list.entries = grown;
         self.reserved += slots;
         Ok(())
     }
@@ -247,12 +267,18 @@ impl ReservationGuard<'_> {
                 let same = old.fence.same_fence(fence);
                 let usage = if same { usage.min(old.usage) } else { usage };
                 let entry = Entry { usage, ..entry };
-                let _old = core::mem::replace(&mut self.object.list.lock()[index], entry);
+                let mut list = self.object.list.lock();
+                list.changes += 1;
+                let replaced = core::mem::replace(&mut list.entries[index], entry);
+                drop(list);
+                drop(replaced);
             }
             None if self.reserved == 0 => return Err(AddError::NoSlot),
             None => {
                 self.reserved -= 1;
-                self.object.list.lock().push(entry);
+                let mut list = self.object.list.lock();
+                list.changes += 1;
+                list.entries.push(entry);
             }
         }
         Ok(())
@@ -261,7 +287,7 @@ impl ReservationGuard<'_> {
     /// The first entry that `is` it. The update lock keeps the entries where they are, so the list's
     /// own lock is held for one copy of a handle at a time (RESV-DROP).
     fn find(&self, is: impl Fn(&Entry) -> bool) -> Option<(usize, Entry)> {
-        let entry = |index: usize| self.object.list.lock().get(index).cloned();
+        let entry = |index: usize| self.object.list.lock().entries.get(index).cloned();
         (0..).map_while(|index| Some((index, entry(index)?))).find(|(_, old)| is(old))
     }
 

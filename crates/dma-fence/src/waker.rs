@@ -66,12 +66,10 @@ impl Future for FenceFuture {
         if this.fence.is_container() {
             this.fence.poll();
         }
-        loop {
-            match this.fence.decided(Interest::Outcome) {
-                Some(outcome) => return Poll::Ready(outcome.result()),
-                None if drain::help() => {}
-                None => return Poll::Pending,
-            }
+        drain::help_poll(|| this.fence.decided(Interest::Outcome).is_some());
+        match this.fence.decided(Interest::Outcome) {
+            Some(outcome) => Poll::Ready(outcome.result()),
+            None => Poll::Pending,
         }
     }
 }

@@ -26,12 +26,14 @@ struct Queue {
     waiting: List,
     /// What the nodes up to the next batch are told.
     told: Outcome,
+    /// A future that is polled is running what is queued.
+    polling: bool,
 }
 
 impl Queue {
     const fn new() -> Queue {
         // Every batch brings what it is told; this is never seen.
-        Queue { waiting: List::new(), told: Outcome::Abandoned }
+        Queue { waiting: List::new(), told: Outcome::Abandoned, polling: false }
     }
 
     fn next(&mut self) -> Option<(NodeRef, Outcome)> {
@@ -58,4 +60,16 @@ pub(crate) fn scope<R>(f: impl FnOnce() -> R) -> R {
 /// Runs one callback that is queued on this thread; false if there is none.
 pub(crate) fn help() -> bool {
     host::next_here().map(|(node, outcome)| guarded(|| node.fire(&outcome))).is_some()
+}
+
+/// Runs what is queued on this thread until `done`, on behalf of a future that is polled in a callback.
+///
+/// Not if one is at it already: it runs the rest, and the stack stays constant however many callbacks
+/// poll.
+pub(crate) fn help_poll(mut done: impl FnMut() -> bool) {
+    let swap = |polling| host::with_queue(|queue| core::mem::replace(&mut queue.polling, polling));
+    if swap(true) == Some(false) {
+        while !done() && help() {}
+        swap(false);
+    }
 }

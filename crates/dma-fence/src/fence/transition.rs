@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | link | Pending, Abandoned* | same | append the node | – |
 //! | unlink | Pending, Abandoned* | same | remove the node | drop what it held |
-//! | complete | Pending, Abandoned | Signaled | result, timestamp; detach all nodes; take the hooks | run the nodes, drop the hooks |
+//! | complete | Pending, Abandoned | Signaled | result, timestamp; detach all nodes; take the hooks | drop the hooks, run the nodes |
 //! | abandon | Pending | Abandoned | detach the on-outcome nodes | run them |
 //!
 //! \* on-signal nodes only.
@@ -117,9 +117,15 @@ impl Fence {
         let callbacks = guard.callbacks.take();
         let ops = guard.ops.take();
         guard.unlock_as(state.with_life(Life::Signaled));
-        drain::run(callbacks, Outcome::Signaled(signal));
-        // Last, so that a backend whose drop panics takes no callback with it.
-        drop(ops);
+        let outcome = Outcome::Signaled(signal);
+        match ops {
+            None => drain::run(callbacks, outcome),
+            // The backend goes before the callbacks run, and if its drop panics, they run all the same.
+            Some(ops) => drain::scope(|| {
+                drain::run(callbacks, outcome);
+                drain::guarded(|| drop(ops));
+            }),
+        }
         true
     }
 
@@ -177,6 +183,7 @@ impl Fence {
                 if let Some(Enabled::Done(result)) = drain::guarded(|| ops.enable_signaling(self)) {
                     self.complete_for_hook(result);
                 }
+                drain::guarded(|| drop(ops));
             }
             None => {}
         });

@@ -47,9 +47,14 @@ pub(super) fn begin(list: &mut List) -> Option<Drain> {
 }
 
 pub(super) fn next_here() -> Option<(NodeRef, Outcome)> {
+    with_queue(Queue::next).flatten()
+}
+
+/// The queue of the drain that this thread is in.
+pub(super) fn with_queue<R>(f: impl FnOnce(&mut Queue) -> R) -> Option<R> {
     let me = current_thread();
     let mut table = TABLE.lock();
-    table.iter_mut().find(|entry| entry.thread == Some(me))?.queue.next()
+    Some(f(&mut table.iter_mut().find(|entry| entry.thread == Some(me))?.queue))
 }
 
 /// Runs user code.

@@ -44,12 +44,18 @@ pub(super) struct Drain(());
 pub(super) fn begin(list: &mut List) -> Option<Drain> {
     HERE.with(|here| {
         here.queue.borrow_mut().waiting.append(list);
-        (!here.active.replace(true)).then_some(Drain(()))
+        // Made in the closure only: a drain that is made is a drain that is dropped.
+        (!here.active.replace(true)).then(|| Drain(()))
     })
 }
 
 pub(super) fn next_here() -> Option<(NodeRef, Outcome)> {
-    HERE.with(|here| here.queue.borrow_mut().next())
+    with_queue(Queue::next).flatten()
+}
+
+/// The queue of this thread.
+pub(super) fn with_queue<R>(f: impl FnOnce(&mut Queue) -> R) -> Option<R> {
+    HERE.with(|here| Some(f(&mut here.queue.borrow_mut())))
 }
 
 /// Runs user code; its panic goes on when the drain that this thread is in has ended.
@@ -59,17 +65,23 @@ pub(crate) fn guarded<R>(f: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(result) => Some(result),
         Err(panic) => {
-            let first = HERE.with(|here| here.swap_panic(None));
-            // The later one is forgotten and not dropped: its drop may panic, and the hook has spoken.
-            forget(HERE.with(|here| match first {
+            let later = HERE.with(|here| match here.swap_panic(None) {
                 None => here.swap_panic(Some(panic)),
-                Some(first) => {
-                    forget(here.swap_panic(Some(first)));
+                first => {
+                    here.swap_panic(first);
                     Some(panic)
                 }
-            }));
+            });
+            discard(later);
             None
         }
+    }
+}
+
+/// Drops a panic that does not go on. What it carries may panic in turn, and that, too.
+fn discard(panic: Option<Panic>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        forget(again);
     }
 }
 
@@ -85,7 +97,7 @@ impl Drop for Drain {
         match panic {
             Some(panic) if !std::thread::panicking() => resume_unwind(panic),
             // A second panic while unwinding would end the process; the hook has reported it.
-            panic => forget(panic),
+            panic => discard(panic),
         }
     }
 }

@@ -1,0 +1,324 @@
+//! What allocates, what does not, and that nothing stays behind.
+#![cfg(all(feature = "std", not(loom)))]
+
+mod common;
+
+use common::{hardware, lost, rounds, software};
+use dma_fence::{
+    ArrayAllocation, ArrayMembers, Errno, Fence, FenceAllocation, FenceArray, ReservationObject,
+    Usage,
+};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::{Cell, RefCell};
+use std::future::IntoFuture;
+use std::time::Duration;
+
+/// Counts per thread, for the tests of a file run side by side.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+}
+
+// SAFETY: Passes everything on to the system's allocator; the counters have no destructor and do not
+// allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        LIVE.set(LIVE.get() + 1);
+        // SAFETY: The caller's contract is the same.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - 1);
+        // SAFETY: The caller's contract is the same.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: The caller's contract is the same.
+        unsafe { System.realloc(ptr, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(f: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    f();
+    ALLOCATIONS.get() - before
+}
+
+/// What `f` leaves allocated once it has run a first time, which fills caches that stay.
+fn leaks(f: impl Fn()) -> isize {
+    f();
+    let before = LIVE.get();
+    f();
+    LIVE.get() - before
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(Box::new(1))), 1);
+    assert_eq!(allocations(|| ()), 0);
+    let kept = RefCell::new(Vec::with_capacity(2));
+    assert_eq!(leaks(|| kept.borrow_mut().push(Box::new(1))), 1);
+}
+
+// === signalling allocates nothing ===
+
+#[test]
+fn a_signal_and_its_callbacks_allocate_nothing() {
+    let context = hardware();
+    for len in [0, 1, 100] {
+        let producer = context.new_fence();
+        for _ in 0..len {
+            producer.fence().on_signal(|_| ()).unwrap().detach();
+            producer.fence().on_outcome(|_| ()).unwrap().detach();
+        }
+        assert_eq!(allocations(|| producer.signal(Ok(()))), 0);
+    }
+}
+
+#[test]
+fn a_signal_that_walks_an_array_allocates_nothing() {
+    let context = hardware();
+    let (first, second) = (context.new_fence(), context.new_fence());
+    let array = FenceArray::new(vec![first.fence(), second.fence()]).unwrap();
+    array.on_signal(|_| ()).unwrap().detach();
+    assert_eq!(allocations(|| second.signal(Ok(()))), 0, "goes on to the first");
+    assert_eq!(allocations(|| first.signal(Err(Errno::EIO))), 0, "signals the array");
+    assert!(array.is_signaled());
+}
+
+#[test]
+fn nested_signals_allocate_nothing() {
+    let context = hardware();
+    let (first, second, third) = (context.new_fence(), context.new_fence(), context.new_fence());
+    let array = FenceArray::new(vec![third.fence(), second.fence()]).unwrap();
+    array.on_signal(|_| ()).unwrap().detach();
+    let signals = move |_: &_| {
+        second.signal(Ok(()));
+        third.signal(Ok(()));
+    };
+    first.fence().on_signal(signals).unwrap().detach();
+    assert_eq!(allocations(|| first.signal(Ok(()))), 0);
+    assert!(array.is_signaled());
+}
+
+#[test]
+fn losing_a_producer_and_releasing_the_fence_allocate_nothing() {
+    let context = hardware();
+    let producers = [context.new_fence(), context.new_fence()];
+    for producer in &producers {
+        producer.fence().on_outcome(|_| ()).unwrap().detach();
+        producer.fence().on_signal(|_| ()).unwrap().detach();
+    }
+    assert_eq!(allocations(|| drop(producers)), 0);
+    assert_eq!(allocations(|| assert_eq!(context.declare_idle(Errno::EIO), 2)), 0);
+}
+
+#[test]
+fn queries_allocate_nothing() {
+    let producer = hardware().new_fence();
+    let fence = producer.fence();
+    let array = FenceArray::new(vec![fence.clone()]).unwrap();
+    let ask = || {
+        let _ = (fence.is_signaled(), fence.status(), array.is_signaled(), array.status());
+        let _ = (fence.driver_name(), fence.clone().same_fence(&fence));
+    };
+    assert_eq!(allocations(ask), 0);
+    producer.signal(Ok(()));
+    assert_eq!(allocations(ask), 0);
+}
+
+// === what does allocate, and how often ===
+
+#[test]
+fn a_fence_is_one_allocation_and_its_initialisation_none() {
+    let context = hardware();
+    assert_eq!(allocations(|| context.new_fence().signal(Ok(()))), 1);
+    let memory = FenceAllocation::new().unwrap();
+    assert_eq!(allocations(|| context.init_fence(memory).signal(Ok(()))), 0);
+}
+
+#[test]
+fn an_array_is_at_most_two_allocations_and_its_initialisation_none() {
+    let context = hardware();
+    for len in [1, 1000] {
+        let producer = context.new_fence();
+        let members = vec![producer.fence(); len];
+        let mut array = None;
+        assert!(allocations(|| array = Some(FenceArray::new(members).unwrap())) <= 2);
+        let members = ArrayMembers::new(vec![producer.fence(); len]).unwrap();
+        let memory = ArrayAllocation::new().unwrap();
+        assert_eq!(allocations(|| array = Some(memory.init_in(&context, members))), 0);
+        producer.signal(Ok(()));
+        assert!(array.unwrap().is_signaled());
+    }
+}
+
+#[test]
+fn a_callback_is_one_allocation_and_a_declined_one_none() {
+    let producer = hardware().new_fence();
+    let fence = producer.fence();
+    assert_eq!(allocations(|| fence.on_signal(|_| ()).unwrap().detach()), 1);
+    producer.signal(Ok(()));
+    assert_eq!(allocations(|| assert!(fence.on_signal(|_| ()).is_err())), 0);
+}
+
+#[test]
+fn adding_to_a_reservation_object_allocates_nothing_after_reserving() {
+    let object = ReservationObject::new();
+    let producers: Vec<_> = (0..40).map(|_| hardware().new_fence()).collect();
+    let fences: Vec<Fence> = producers.iter().map(|producer| producer.fence()).collect();
+    let mut guard = object.lock();
+    guard.reserve(30).unwrap();
+    guard.reserve(10).unwrap();
+    let add_all = || fences.iter().for_each(|fence| guard.add(fence, Usage::Read).unwrap());
+    assert_eq!(allocations(add_all), 0);
+    drop(guard);
+    let mut guard = object.lock();
+    let again = || fences.iter().for_each(|fence| guard.add(fence, Usage::Write).unwrap());
+    assert_eq!(allocations(again), 0);
+    drop(guard);
+    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
+}
+
+// === nothing stays behind ===
+
+fn fences_that_signal() {
+    for context in [hardware(), software()] {
+        let producer = context.new_fence();
+        let fence = producer.fence();
+        fence.on_signal(|_| ()).unwrap().detach();
+        drop(fence.on_outcome(|_| ()).unwrap());
+        assert!(fence.on_signal(|_| ()).unwrap().cancel());
+        producer.signal(Ok(()));
+        assert!(fence.on_signal(|_| ()).is_err());
+    }
+    drop((FenceAllocation::new().unwrap(), ArrayAllocation::new().unwrap()));
+}
+
+fn fences_that_are_lost() {
+    let context = hardware();
+    let fence = lost(&context);
+    fence.on_signal(|_| ()).unwrap().detach();
+    drop(fence.on_signal(|_| ()).unwrap());
+    lost(&context).on_signal(|_| ()).unwrap().detach();
+    assert_eq!(context.declare_idle(Errno::EIO), 2);
+    lost(&software());
+}
+
+fn arrays_that_signal() {
+    let context = hardware();
+    let members = [context.new_fence(), context.new_fence(), context.new_fence()];
+    let fences: Vec<_> = members.iter().map(|member| member.fence()).collect();
+    let array = FenceArray::new(fences.clone()).unwrap();
+    array.on_signal(|_| ()).unwrap().detach();
+    FenceArray::new(fences).unwrap().on_signal(|_| ()).unwrap().detach();
+    members.into_iter().for_each(|member| member.signal(Ok(())));
+    assert!(array.is_signaled());
+}
+
+fn arrays_that_are_dropped_pending() {
+    let context = hardware();
+    let members = [context.new_fence(), context.new_fence()];
+    let fences: Vec<_> = members.iter().map(|member| member.fence()).collect();
+    drop(FenceArray::new(fences.clone()).unwrap());
+    drop(FenceArray::new(fences.clone()).unwrap().on_signal(|_| ()));
+    drop(Fence::from(FenceArray::new(fences.clone()).unwrap()).into_future());
+    let array: Fence = FenceArray::new(fences).unwrap().into();
+    drop(FenceArray::new(vec![array]).unwrap_err());
+    members.into_iter().for_each(|member| member.signal(Ok(())));
+}
+
+#[test]
+fn a_pending_array_is_freed_with_its_last_handle_wherever_its_callback_is() {
+    for signaled in 0..3 {
+        let context = hardware();
+        let mut members = [(); 3].map(|()| Some(context.new_fence()));
+        let before = LIVE.get();
+        let fences = members.iter().flatten().map(|member| member.fence()).collect();
+        let callback = FenceArray::new(fences).unwrap().on_outcome(|_| ()).unwrap();
+        for member in members.iter_mut().rev().take(signaled) {
+            member.take().unwrap().signal(Ok(()));
+        }
+        drop(callback);
+        // Of the signaled members, the array had the last handle.
+        assert_eq!(LIVE.get() - before, -(signaled as isize), "its members are pending");
+        members.into_iter().flatten().for_each(|member| member.signal(Ok(())));
+    }
+}
+
+#[test]
+fn an_abandoned_array_is_freed_with_its_last_handle() {
+    let context = hardware();
+    let producer = context.new_fence();
+    let before = LIVE.get();
+    let callback = FenceArray::new(vec![producer.fence()]).unwrap().on_signal(|_| ()).unwrap();
+    drop(producer);
+    drop(callback);
+    assert_eq!(LIVE.get(), before, "the member waits for its reset");
+    context.declare_idle(Errno::EIO);
+}
+
+#[test]
+fn a_cancelled_callback_is_freed_while_the_fence_is_pending() {
+    let producer = hardware().new_fence();
+    let fence = producer.fence();
+    let before = LIVE.get();
+    assert!(fence.on_signal(|_| ()).unwrap().cancel());
+    drop(fence.on_outcome(|_| ()).unwrap());
+    let _ = fence.wait_timeout(Duration::from_nanos(1));
+    assert_eq!(LIVE.get(), before);
+    producer.signal(Ok(()));
+}
+
+fn reservations() {
+    let object = ReservationObject::new();
+    let (pending, signaled) = (hardware().new_fence(), hardware().new_fence());
+    let mut guard = object.lock();
+    guard.reserve(3).unwrap();
+    guard.add(&pending.fence(), Usage::Read).unwrap();
+    guard.add(&signaled.fence(), Usage::Read).unwrap();
+    drop(guard);
+    drop(object.singleton(Usage::Read).unwrap().on_signal(|_| ()));
+    signaled.signal(Ok(()));
+    drop(object);
+    pending.signal(Ok(()));
+}
+
+/// The taint record keeps the contexts of the last events, so it has to be full before we count.
+fn fill_the_taint_record() {
+    let context = hardware();
+    (0..dma_fence::taint::KEPT).for_each(|_| drop(lost(&context)));
+    context.declare_idle(Errno::EIO);
+}
+
+#[test]
+fn row_11_nothing_leaks_however_it_ends() {
+    let stories: [(&str, fn()); 4] = [
+        ("fences that signal", fences_that_signal),
+        ("arrays that signal", arrays_that_signal),
+        ("arrays that are dropped pending", arrays_that_are_dropped_pending),
+        ("reservations", reservations),
+    ];
+    for (name, story) in stories {
+        assert_eq!(leaks(story), 0, "{name}");
+    }
+}
+
+#[test]
+fn row_11_nothing_leaks_once_the_context_is_declared_idle() {
+    // Others of this file record losses, too, and free our contexts on their threads: try again.
+    let clean = (0..rounds(50, 5)).any(|_| {
+        leaks(|| {
+            fences_that_are_lost();
+            fill_the_taint_record();
+        }) == 0
+    });
+    assert!(clean);
+}

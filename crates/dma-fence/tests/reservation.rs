@@ -1,0 +1,354 @@
+//! Reservation objects: who waits for whom over a buffer.
+#![cfg(all(feature = "std", not(loom)))]
+
+mod common;
+
+use common::{Backend, OnPoll, hardware, in_time, lost, rounds};
+use dma_fence::{
+    AddError, AllocError, ContextKind, DriverFence, Errno, Fence, FenceArray, FenceContext,
+    FenceError, ReservationObject, ReservationStatus, SeqnoOrder, Usage, WaitError,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+const USAGES: [Usage; 4] = [Usage::Kernel, Usage::Write, Usage::Read, Usage::Bookkeep];
+
+fn add(object: &ReservationObject, fence: &Fence, usage: Usage) {
+    let mut guard = object.lock();
+    guard.reserve(1).unwrap();
+    guard.add(fence, usage).unwrap();
+}
+
+fn holds(object: &ReservationObject, usage: Usage, expected: &[&Fence]) {
+    let fences = object.fences(usage);
+    assert_eq!(fences.len(), expected.len(), "{fences:?}");
+    for fence in expected {
+        assert!(fences.iter().any(|held| held.same_fence(fence)), "{fence} is missing");
+    }
+}
+
+fn signal(producers: impl IntoIterator<Item = DriverFence>) {
+    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
+}
+
+// === usages ===
+
+#[test]
+fn usages_are_ordered() {
+    assert!(USAGES.is_sorted_by(|a, b| a < b));
+}
+
+#[test]
+fn asking_for_a_usage_returns_those_at_or_before_it() {
+    let object = ReservationObject::new();
+    let producers = USAGES.map(|_| hardware().new_fence());
+    let fences = producers.each_ref().map(DriverFence::fence);
+    // The other way round, for the order of adding must not matter.
+    for index in (0..4).rev() {
+        add(&object, &fences[index], USAGES[index]);
+    }
+    for (last, usage) in USAGES.into_iter().enumerate() {
+        holds(&object, usage, &fences.iter().take(last + 1).collect::<Vec<_>>());
+    }
+    signal(producers);
+}
+
+#[test]
+fn row_16_every_usage_is_tested() {
+    for (index, usage) in USAGES.into_iter().enumerate() {
+        let object = ReservationObject::new();
+        let producer = hardware().new_fence();
+        add(&object, &producer.fence(), usage);
+        for (asked, question) in USAGES.into_iter().enumerate() {
+            let idle = asked < index;
+            assert_eq!(object.is_signaled(question), idle, "{usage:?} asked for {question:?}");
+            assert_eq!(matches!(object.status(question), ReservationStatus::Idle), idle);
+            let looked = object.wait_timeout(question, Duration::ZERO);
+            assert_eq!(looked, if idle { Ok(()) } else { Err(WaitError::TimedOut) });
+            assert_eq!(object.singleton(question).is_none(), idle);
+        }
+        producer.signal(Ok(()));
+        assert!(object.is_signaled(Usage::Bookkeep));
+    }
+}
+
+#[test]
+fn an_object_without_fences_is_idle() {
+    let object = ReservationObject::default();
+    assert!(object.is_signaled(Usage::Bookkeep));
+    assert!(object.fences(Usage::Bookkeep).is_empty());
+    assert!(object.singleton(Usage::Bookkeep).is_none());
+    assert_eq!(object.wait(Usage::Bookkeep), Ok(()));
+}
+
+// === slots and replacing ===
+
+#[test]
+fn adding_takes_a_reserved_slot() {
+    let object = ReservationObject::new();
+    let producers = [hardware().new_fence(), hardware().new_fence()];
+    let mut guard = object.lock();
+    assert_eq!(guard.add(&producers[0].fence(), Usage::Write), Err(AddError::NoSlot));
+    guard.reserve(1).unwrap();
+    guard.add(&producers[0].fence(), Usage::Write).unwrap();
+    assert_eq!(guard.add(&producers[1].fence(), Usage::Write), Err(AddError::NoSlot));
+    assert_eq!(guard.fences(Usage::Bookkeep).len(), 1);
+    drop(guard);
+    signal(producers);
+}
+
+#[test]
+fn reserved_slots_add_up_and_end_with_the_lock() {
+    let object = ReservationObject::new();
+    let producers = [(); 3].map(|()| hardware().new_fence());
+    let mut guard = object.lock();
+    guard.reserve(1).unwrap();
+    guard.reserve(1).unwrap();
+    guard.add(&producers[0].fence(), Usage::Read).unwrap();
+    drop(guard);
+    let mut guard = object.lock();
+    assert_eq!(guard.add(&producers[1].fence(), Usage::Read), Err(AddError::NoSlot));
+    guard.reserve(0).unwrap();
+    assert_eq!(guard.add(&producers[1].fence(), Usage::Read), Err(AddError::NoSlot));
+    drop(guard);
+    signal(producers);
+}
+
+#[test]
+fn a_reservation_that_cannot_be_had_changes_nothing() {
+    let object = ReservationObject::new();
+    let producer = hardware().new_fence();
+    add(&object, &producer.fence(), Usage::Write);
+    let mut guard = object.lock();
+    for slots in [usize::MAX, usize::MAX / 2] {
+        assert_eq!(guard.reserve(slots), Err(AllocError));
+    }
+    drop(guard);
+    holds(&object, Usage::Bookkeep, &[&producer.fence()]);
+    producer.signal(Ok(()));
+}
+
+#[test]
+fn row_18_adding_the_same_fence_again_needs_no_slot_and_weakens_nothing() {
+    let object = ReservationObject::new();
+    let producer = hardware().new_fence();
+    let fence = producer.fence();
+    add(&object, &fence, Usage::Read);
+    for (usage, stands_as) in
+        [(Usage::Read, Usage::Read), (Usage::Write, Usage::Write), (Usage::Bookkeep, Usage::Write)]
+    {
+        object.lock().add(&fence, usage).unwrap();
+        holds(&object, Usage::Bookkeep, &[&fence]);
+        assert!(!object.is_signaled(stands_as), "{usage:?}");
+    }
+    producer.signal(Ok(()));
+}
+
+#[test]
+fn a_later_fence_of_the_context_takes_the_place_of_an_earlier_one() {
+    let (object, context) = (ReservationObject::new(), hardware());
+    let producers = [(); 2].map(|()| context.new_fence());
+    let [earlier, later] = producers.each_ref().map(DriverFence::fence);
+    add(&object, &earlier, Usage::Write);
+    object.lock().add(&later, Usage::Write).unwrap();
+    holds(&object, Usage::Bookkeep, &[&later]);
+    assert_eq!(object.lock().add(&earlier, Usage::Write), Err(AddError::NoSlot));
+    holds(&object, Usage::Bookkeep, &[&later]);
+    signal(producers);
+}
+
+#[test]
+fn replacing_never_weakens_the_usage() {
+    let (object, context) = (ReservationObject::new(), hardware());
+    let producers = [(); 2].map(|()| context.new_fence());
+    let [writer, reader] = producers.each_ref().map(DriverFence::fence);
+    add(&object, &writer, Usage::Write);
+    assert_eq!(object.lock().add(&reader, Usage::Read), Err(AddError::NoSlot));
+    add(&object, &reader, Usage::Read);
+    holds(&object, Usage::Write, &[&writer]);
+    holds(&object, Usage::Read, &[&writer, &reader]);
+    // Stronger than both: one of them goes, and the fence is there once.
+    object.lock().add(&reader, Usage::Write).unwrap();
+    assert_eq!(object.fences(Usage::Bookkeep).iter().filter(|f| f.same_fence(&reader)).count(), 1);
+    signal(producers);
+}
+
+#[test]
+fn other_contexts_and_unordered_ones_keep_their_fences() {
+    let object = ReservationObject::new();
+    let any = FenceContext::new(ContextKind::Hardware, "test", "any", SeqnoOrder::Unordered);
+    let producers = [any.new_fence(), any.new_fence(), hardware().new_fence()];
+    let fences = producers.each_ref().map(DriverFence::fence);
+    fences.iter().for_each(|fence| add(&object, fence, Usage::Write));
+    holds(&object, Usage::Write, &fences.each_ref());
+    signal(producers);
+}
+
+#[test]
+fn a_signaled_fence_gives_its_slot_away() {
+    let object = ReservationObject::new();
+    let producers = [(); 2].map(|()| hardware().new_fence());
+    let [first, second] = producers.each_ref().map(DriverFence::fence);
+    add(&object, &first, Usage::Kernel);
+    let [one, two] = producers;
+    one.signal(Ok(()));
+    holds(&object, Usage::Bookkeep, &[&first]);
+    object.lock().add(&second, Usage::Bookkeep).unwrap();
+    holds(&object, Usage::Bookkeep, &[&second]);
+    two.signal(Ok(()));
+}
+
+#[test]
+fn containers_are_refused() {
+    let object = ReservationObject::new();
+    let producer = hardware().new_fence();
+    let array = FenceArray::new(vec![producer.fence()]).unwrap();
+    let mut guard = object.lock();
+    guard.reserve(1).unwrap();
+    assert_eq!(guard.add(&array, Usage::Read), Err(AddError::Container));
+    guard.add(&producer.fence(), Usage::Read).unwrap();
+    drop(guard);
+    producer.signal(Ok(()));
+}
+
+#[test]
+fn adding_asks_no_backend_for_its_callbacks_would_run_under_the_lock() {
+    let object = ReservationObject::new();
+    let asked = Arc::new(AtomicBool::new(false));
+    let mark = asked.clone();
+    let backend = OnPoll(move || {
+        mark.store(true, SeqCst);
+        Some(Ok(()))
+    });
+    let producers = [hardware().new_fence_with(Arc::new(backend)), hardware().new_fence()];
+    let mut guard = object.lock();
+    guard.reserve(2).unwrap();
+    producers.iter().for_each(|producer| guard.add(&producer.fence(), Usage::Read).unwrap());
+    drop(guard);
+    assert!(!asked.load(SeqCst));
+    signal(producers);
+}
+
+// === waiting ===
+
+#[test]
+fn a_singleton_is_nothing_the_fence_itself_or_an_array() {
+    let object = ReservationObject::new();
+    let producers = [(); 2].map(|()| hardware().new_fence());
+    let [first, second] = producers.each_ref().map(DriverFence::fence);
+    add(&object, &first, Usage::Write);
+    assert!(object.singleton(Usage::Write).unwrap().same_fence(&first));
+    add(&object, &second, Usage::Read);
+    let both = object.singleton(Usage::Read).unwrap();
+    assert_eq!(both.members().map(<[Fence]>::len), Some(2));
+    let [one, two] = producers;
+    one.signal(Ok(()));
+    assert!(object.singleton(Usage::Write).is_none());
+    assert!(object.singleton(Usage::Read).unwrap().same_fence(&second));
+    assert!(!both.is_signaled());
+    two.signal(Ok(()));
+    assert!(both.is_signaled());
+}
+
+#[test]
+fn row_13_only_waiting_enables_signaling() {
+    let object = ReservationObject::new();
+    let backend = Backend::silent();
+    let producer = hardware().new_fence_with(backend.clone());
+    add(&object, &producer.fence(), Usage::Read);
+    let _ = (object.is_signaled(Usage::Read), object.status(Usage::Read), format!("{object:?}"));
+    let _ = (object.fences(Usage::Read), object.singleton(Usage::Read));
+    assert_eq!(object.wait_timeout(Usage::Read, Duration::ZERO), Err(WaitError::TimedOut));
+    assert_eq!(backend.times_enabled(), 0);
+    let limit = Duration::from_millis(1);
+    assert_eq!(object.wait_timeout(Usage::Read, limit), Err(WaitError::TimedOut));
+    assert_eq!(backend.times_enabled(), 1);
+    producer.signal(Ok(()));
+}
+
+#[test]
+fn a_failed_fence_has_ended_and_is_no_error_of_the_wait() {
+    in_time(|| {
+        let object = ReservationObject::new();
+        let producers = [(); 3].map(|()| hardware().new_fence());
+        producers.iter().for_each(|producer| add(&object, &producer.fence(), Usage::Write));
+        let signaler = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            producers.into_iter().for_each(|producer| producer.signal(Err(Errno::EIO)));
+        });
+        assert_eq!(object.wait_timeout(Usage::Read, Duration::MAX), Ok(()));
+        assert_eq!(object.wait(Usage::Read), Ok(()));
+        signaler.join().unwrap();
+    });
+}
+
+#[test]
+fn row_31_an_abandoned_fence_makes_the_object_abandoned() {
+    in_time(|| {
+        let (object, context, other) = (ReservationObject::new(), hardware(), hardware());
+        let producer = other.new_fence();
+        let fence = lost(&context);
+        add(&object, &fence, Usage::Write);
+        // The one that the array's walk begins with: the wait must not sleep on it.
+        add(&object, &producer.fence(), Usage::Write);
+        assert!(!object.is_signaled(Usage::Write));
+        let ReservationStatus::Abandoned(found) = object.status(Usage::Read) else { panic!() };
+        assert!(found.same_fence(&fence));
+        assert_eq!(object.wait(Usage::Read), Err(FenceError::Abandoned));
+        let looked = object.wait_timeout(Usage::Read, Duration::ZERO);
+        assert_eq!(looked, Err(WaitError::Abandoned));
+        assert!(matches!(object.status(Usage::Kernel), ReservationStatus::Idle));
+        context.declare_idle(Errno::EIO);
+        assert!(matches!(object.status(Usage::Write), ReservationStatus::Pending));
+        producer.signal(Ok(()));
+        assert!(matches!(object.status(Usage::Write), ReservationStatus::Idle));
+    });
+}
+
+#[test]
+fn a_later_fence_does_not_hide_an_abandoned_one() {
+    let (object, context) = (ReservationObject::new(), hardware());
+    let fence = lost(&context);
+    add(&object, &fence, Usage::Write);
+    let later = context.new_fence();
+    add(&object, &later.fence(), Usage::Write);
+    later.signal(Ok(()));
+    let status = object.status(Usage::Write);
+    context.declare_idle(Errno::EIO);
+    assert!(matches!(status, ReservationStatus::Abandoned(_)), "{status:?}");
+    assert!(object.is_signaled(Usage::Bookkeep));
+}
+
+// === many threads ===
+
+#[test]
+fn row_15_a_reader_sees_the_old_or_the_new_fence_and_never_neither() {
+    in_time(|| {
+        let (object, context) = (ReservationObject::new(), hardware());
+        let mut current = context.new_fence();
+        add(&object, &current.fence(), Usage::Write);
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut seen = 0;
+                    while !over.load(SeqCst) {
+                        let [fence] = &object.fences(Usage::Write)[..] else { panic!("not one") };
+                        assert!(fence.seqno() >= seen, "the new one and then the old one");
+                        assert!(!object.is_signaled(Usage::Write), "one is always pending");
+                        seen = fence.seqno();
+                    }
+                });
+            }
+            for _ in 0..rounds(20_000, 20) {
+                let next = context.new_fence();
+                add(&object, &next.fence(), Usage::Write);
+                std::mem::replace(&mut current, next).signal(Ok(()));
+            }
+            over.store(true, SeqCst);
+        });
+        current.signal(Ok(()));
+    });
+}
