@@ -26,14 +26,14 @@ struct Queue {
     waiting: List,
     /// What the nodes up to the next batch are told.
     told: Outcome,
-    /// A future that is polled is running what is queued.
-    polling: bool,
+    /// How many futures that are being polled run what is queued, each inside the one before.
+    polls: u8,
 }
 
 impl Queue {
     const fn new() -> Queue {
         // Every batch brings what it is told; this is never seen.
-        Queue { waiting: List::new(), told: Outcome::Abandoned, polling: false }
+        Queue { waiting: List::new(), told: Outcome::Abandoned, polls: 0 }
     }
 
     fn next(&mut self) -> Option<(NodeRef, Outcome)> {
@@ -62,14 +62,19 @@ pub(crate) fn help() -> bool {
     host::next_here().map(|(node, outcome)| guarded(|| node.fire(&outcome))).is_some()
 }
 
+/// How deep polls inside callbacks may nest: enough for callbacks that block on one another's futures,
+/// and a constant, so that the stack stays one however many callbacks poll.
+const POLLS: u8 = 16;
+
 /// Runs what is queued on this thread until `done`, on behalf of a future that is polled in a callback.
-///
-/// Not if one is at it already: it runs the rest, and the stack stays constant however many callbacks
-/// poll.
 pub(crate) fn help_poll(mut done: impl FnMut() -> bool) {
-    let swap = |polling| host::with_queue(|queue| core::mem::replace(&mut queue.polling, polling));
-    if swap(true) == Some(false) {
+    let enter = |queue: &mut Queue| {
+        let deeper = queue.polls < POLLS;
+        queue.polls += u8::from(deeper);
+        deeper
+    };
+    if host::with_queue(enter) == Some(true) {
         while !done() && help() {}
-        swap(false);
+        host::with_queue(|queue| queue.polls -= 1);
     }
 }
