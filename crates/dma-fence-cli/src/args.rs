@@ -1,0 +1,265 @@
+//! The command line.
+
+use std::{path::PathBuf, str::FromStr};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Copy files through a pipeline in which every buffer is guarded by DMA fences.
+#[derive(Debug, Parser)]
+#[command(name = "dma-fence", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Copy(CopyArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to complete in
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff: try `dma-fence man | man -l -`)
+    Man,
+}
+
+/// Copy one file: each chunk is read, then hashed and written at the same time
+///
+/// A buffer is used again when the fences of its hash and of its write have both signaled.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct CopyArgs {
+    /// The regular file to copy
+    #[arg(value_name = "SRC")]
+    pub(crate) source: PathBuf,
+
+    /// Where to; a directory gets a file of the source's name
+    #[arg(value_name = "DST")]
+    pub(crate) destination: PathBuf,
+
+    /// Bytes per buffer: a number with an optional K, M, G (or KiB, …; KB, … are powers of 1000)
+    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = parse_chunk_size)]
+    pub(crate) chunk_size: usize,
+
+    /// How many buffers circulate
+    #[arg(long, value_name = "N", default_value_t = 8,
+          value_parser = clap::value_parser!(u32).range(1..=16384))]
+    pub(crate) buffers: u32,
+
+    /// How many operations the I/O engine has in the kernel at once
+    #[arg(long, value_name = "N", default_value_t = 32,
+          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) queue_depth: u32,
+
+    /// The I/O engine; without this option io_uring, or threads where the kernel refuses io_uring
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<Engine>,
+
+    /// What orders the operations
+    #[arg(long, value_enum, default_value_t = Sync::Fences)]
+    pub(crate) sync: Sync,
+
+    /// Write the copy, and the directory that names it, to the storage before success is reported
+    #[arg(long)]
+    pub(crate) fsync: bool,
+
+    /// Read the copy back and compare hashes before it takes the destination's name
+    #[arg(long)]
+    pub(crate) verify: bool,
+
+    /// Print one JSON object, for success and for failure; fields are described below
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print nothing but warnings and errors
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+
+    /// Write the life of every fence to FILE, for ui.perfetto.dev: one track per fence context
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+
+    /// Break the run on purpose, to see what fences are for
+    ///
+    /// early-signal: reads and writes claim to be done when they have only begun, as with a driver
+    /// that force-signals. What comes after them works on memory that is still being filled, or
+    /// fills it again too early: the copy is corrupt, and --verify says so.
+    ///
+    /// lost-producer=N: the Nth fence loses its driver and never signals. It becomes abandoned:
+    /// nobody hangs waiting for it, and its buffer is quarantined instead of being used again,
+    /// until the engine has stopped.
+    ///
+    /// io-error=N: the Nth operation fails with EIO. The error travels through the fences to
+    /// everything that depends on it.
+    ///
+    /// Fences are counted over reads, writes and hashes in the order of submission, from 1.
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) inject: Option<Inject>,
+}
+
+/// What `copy --help` and the manual end with.
+pub(crate) const AFTER_HELP: &str = "\
+Files:
+  The copy is written under a temporary name (.dma-fence-….tmp) in the destination's directory and
+  renamed at the end: whatever fails, the destination is as it was and the temporary file is gone.
+  A destination that is a symbolic link stays one: the file that it points to is replaced.
+  Permission bits (rwx) are kept exactly, whatever the umask; set-user-ID, set-group-ID and sticky
+  are not. Owner and times are those of a new file.
+
+Exit status:
+  0    the copy is complete (and, with --verify, reads back with the same hash)
+  1    the copy failed
+  2    wrong usage
+  3    --verify found the copy corrupt
+  4    a fence was abandoned: its producer was lost before it signaled
+  129, 130, 143   interrupted by SIGHUP, SIGINT (Ctrl-C), SIGTERM
+
+JSON fields (--json):
+  source, destination, engine, sync   as used
+  bytes, chunks, chunk_size_bytes, buffers, queue_depth
+  seconds              reading, writing and hashing, and --fsync; without --verify
+  bytes_per_second     bytes / seconds
+  blake3               the hash, as b3sum prints it
+  verified             true, or null without --verify
+  verify_seconds       time that --verify took, or null
+  fences, arrays       how many were created
+  max_in_flight        greatest number of fences pending at the same time
+  buffer_wait_seconds  time spent waiting for a free buffer
+  peak_rss_bytes       greatest resident memory of the process, or null
+  warnings             list of messages
+  error                only on failure, and then with warnings alone: kind (usage, io, refused,
+                       fence_failed, fence_abandoned, engine, corrupt, interrupted), message,
+                       exit_status; with fence_failed and fence_abandoned also fence, chunk; with
+                       fence_abandoned also quarantined_buffers, released_buffers and
+                       taint (abandoned_fences, leaks, leaked_bytes)";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// io_uring with registered buffers
+    Uring,
+    /// pread and pwrite on a pool of threads
+    Threads,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sync {
+    /// Fences between the operations: everything that may overlap does
+    Fences,
+    /// Wait after each operation: the baseline to compare with
+    Serial,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inject {
+    EarlySignal,
+    LostProducer(u64),
+    IoError(u64),
+}
+
+impl FromStr for Inject {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (fault, number) = match text.split_once('=') {
+            Some((fault, number)) => (fault, Some(number)),
+            None => (text, None),
+        };
+        let nth = || match number.map(str::parse) {
+            Some(Ok(n)) if n > 0 => Ok(n),
+            _ => Err(format!("{fault} needs the number of a fence, from 1: {fault}=N")),
+        };
+        match fault {
+            "early-signal" if number.is_none() => Ok(Self::EarlySignal),
+            "lost-producer" => Ok(Self::LostProducer(nth()?)),
+            "io-error" => Ok(Self::IoError(nth()?)),
+            _ => Err("one of early-signal, lost-producer=N, io-error=N".into()),
+        }
+    }
+}
+
+const MAX_CHUNK: u64 = 1 << 30;
+
+fn parse_chunk_size(text: &str) -> Result<usize, String> {
+    let bytes = parse_size(text).ok_or("a size is a number with K, M, G, KiB, KB, …")?;
+    if bytes == 0 || bytes > MAX_CHUNK {
+        return Err("a chunk is at least 1 byte and at most 1 GiB".into());
+    }
+    Ok(bytes as usize)
+}
+
+/// `64K`, `1M`, `256KiB`, `10MB`: K and KiB are 1024, KB is 1000, as in GNU's tools.
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim().to_ascii_lowercase();
+    let power = match unit.chars().next() {
+        None | Some('b') => 0,
+        Some('k') => 1,
+        Some('m') => 2,
+        Some('g') => 3,
+        Some('t') => 4,
+        Some(_) => return None,
+    };
+    let base: u64 = match (power, unit.get(1..).unwrap_or("")) {
+        (_, "") | (1.., "ib") => 1024,
+        (1.., "b") => 1000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(base.pow(power))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("512b", 512),
+            ("64K", 64 << 10),
+            ("64k", 64 << 10),
+            ("256KiB", 256 << 10),
+            ("1M", 1 << 20),
+            ("10MB", 10_000_000),
+            ("1 GiB", 1 << 30),
+        ] {
+            assert_eq!(parse_size(text), Some(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "K",
+            "-1",
+            "1.5M",
+            "1X",
+            "1bb",
+            "1iB",
+            "1KK",
+            "99999999999999999999",
+            "9999999999T",
+        ] {
+            assert_eq!(parse_size(text), None, "{text}");
+        }
+        assert!(parse_chunk_size("0").is_err());
+        assert_eq!(parse_chunk_size("1G"), Ok(1 << 30));
+        assert!(parse_chunk_size("1073741825").is_err());
+    }
+
+    #[test]
+    fn faults() {
+        assert_eq!("early-signal".parse(), Ok(Inject::EarlySignal));
+        assert_eq!("lost-producer=7".parse(), Ok(Inject::LostProducer(7)));
+        assert_eq!("io-error=1".parse(), Ok(Inject::IoError(1)));
+        for bad in ["", "early-signal=1", "lost-producer", "io-error=0", "io-error=x", "fire"] {
+            assert!(bad.parse::<Inject>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,189 @@
+//! What is printed and written beside the copy: JSON, traces, scripts; and the memory bound.
+
+mod common;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    process::Command,
+};
+
+use common::{BIN, ENGINES, Sandbox, assert_content, noise};
+use serde_json::Value;
+
+#[test]
+fn help_documents_every_json_field() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.file("source", &noise(1 << 20));
+    let destination = sandbox.path("destination");
+    let help = Command::new(BIN).args(["copy", "--help"]).output().unwrap().stdout;
+    let help = String::from_utf8(help).unwrap();
+    let fields = help.split("JSON fields").nth(1).unwrap();
+
+    let report = sandbox.copy(&source, &destination, &["--json", "--verify"]).succeeded().json();
+    let args = ["--json", "--inject", "lost-producer=2"];
+    let error = sandbox.copy(&source, &destination, &args).json();
+    for object in [&report, &error, &error["error"], &error["error"]["taint"]] {
+        for name in object.as_object().unwrap().keys() {
+            assert!(fields.contains(name), "{name} is not documented");
+        }
+    }
+    let rate = report["bytes"].as_f64().unwrap() / report["seconds"].as_f64().unwrap();
+    assert!((report["bytes_per_second"].as_f64().unwrap() / rate - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn errors_are_json_too() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.file("source", b"content");
+    let missing = sandbox.path("missing");
+    let destination = sandbox.path("destination");
+    for (from, args, status, kind) in [
+        (&missing, &["--json"][..], 1, "io"),
+        (&sandbox.path(""), &["--json"], 1, "refused"),
+        (&source, &["--json", "--buffers", "0"], 2, "usage"),
+        (&source, &["--json", "--chunk-size", "1G", "--buffers", "16384"], 2, "usage"),
+        (&source, &["--json", "--inject", "io-error=1"], 1, "fence_failed"),
+        (&source, &["--json", "--inject", "lost-producer=3"], 4, "fence_abandoned"),
+    ] {
+        let run = sandbox.copy(from, &destination, args);
+        assert_eq!(run.status(), status);
+        let object = run.json();
+        assert_eq!(object["error"]["kind"], kind);
+        assert_eq!(object["error"]["exit_status"], status);
+        assert!(!object["error"]["message"].as_str().unwrap().is_empty());
+    }
+    assert!(!destination.exists());
+}
+
+struct Fence {
+    context: u64,
+    from: f64,
+    to: f64,
+    operation: String,
+    result: String,
+}
+
+/// The names of the tracks by context, and the fences.
+fn read_trace(sandbox: &Sandbox) -> (BTreeMap<u64, String>, Vec<Fence>) {
+    let text = fs::read_to_string(sandbox.path("trace.json")).unwrap();
+    let trace: Value = serde_json::from_str(&text).unwrap();
+    let mut tracks = BTreeMap::new();
+    let mut fences = Vec::new();
+    let mut seqnos = BTreeSet::new();
+    for event in trace["traceEvents"].as_array().unwrap() {
+        let args = &event["args"];
+        let text = |name: &str| args[name].as_str().unwrap().to_owned();
+        match (event["ph"].as_str().unwrap(), event["name"].as_str().unwrap()) {
+            ("M", "thread_name") => {
+                let other = tracks.insert(event["tid"].as_u64().unwrap(), text("name"));
+                assert_eq!(other, None, "a track is named twice");
+            }
+            ("M", "process_name") => {}
+            ("X", _) => {
+                let context = args["context"].as_u64().unwrap();
+                assert_eq!(event["tid"], context);
+                let seqno = args["seqno"].as_u64().unwrap();
+                assert!(seqnos.insert((context, seqno)), "a fence is there twice: {event}");
+                let from = event["ts"].as_f64().unwrap();
+                let to = from + event["dur"].as_f64().unwrap();
+                let (operation, result) = (text("operation"), text("result"));
+                fences.push(Fence { context, from, to, operation, result });
+            }
+            _ => panic!("unexpected: {event}"),
+        }
+    }
+    (tracks, fences)
+}
+
+#[test]
+fn a_trace_has_one_track_per_context_and_every_fence() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.file("source", &noise(3 << 20));
+    for engine in ENGINES {
+        let args = ["--json", "--chunk-size", "64K", "--trace", "trace.json", "--engine", engine];
+        let run = sandbox.copy(&source, &sandbox.path("destination"), &args).succeeded();
+        let report = run.json();
+        let (tracks, mut fences) = read_trace(&sandbox);
+
+        assert_eq!(fences.len() as u64, report["fences"].as_u64().unwrap());
+        let contexts: BTreeSet<u64> = fences.iter().map(|fence| fence.context).collect();
+        assert!(contexts.iter().eq(tracks.keys()));
+        for fence in &fences {
+            let track = &tracks[&fence.context];
+            assert!(track.ends_with(&format!("/{}", fence.operation)), "{track}");
+            assert_eq!(fence.result, "ok");
+        }
+        for operation in ["read", "write", "hash"] {
+            let count = fences.iter().filter(|fence| fence.operation == operation).count();
+            assert_eq!(count, 48, "{operation}");
+        }
+        // Microseconds, within the run: in nanoseconds they would be far outside.
+        let first = fences.iter().map(|fence| fence.from).fold(f64::INFINITY, f64::min);
+        let last = fences.iter().map(|fence| fence.to).fold(0.0, f64::max);
+        assert!((last - first) / 1e6 <= report["seconds"].as_f64().unwrap(), "{first} {last}");
+        // Perfetto drops what overlaps on a track.
+        fences.sort_by(|a, b| (a.context, a.from).partial_cmp(&(b.context, b.from)).unwrap());
+        for pair in fences.windows(2) {
+            assert!(pair[0].context != pair[1].context || pair[0].to <= pair[1].from);
+        }
+    }
+}
+
+#[test]
+fn the_trace_of_a_run_that_fails_is_complete() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.file("source", &noise(3 << 20));
+    let args =
+        ["--chunk-size", "64K", "--trace", "trace.json", "--inject", "lost-producer=50", "--quiet"];
+    sandbox.copy(&source, &sandbox.path("destination"), &args).failed(4, &["abandoned"]);
+    let (_, fences) = read_trace(&sandbox);
+    assert!(fences.len() >= 50);
+    let abandoned = fences.iter().filter(|fence| fence.result == "abandoned").count();
+    assert_eq!(abandoned, 1);
+}
+
+#[test]
+fn memory_does_not_grow_with_the_file() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.sparse("source", 512 << 20);
+    // Small chunks, so that the little that might be kept of each would show.
+    for (engine, chunk, chunk_size) in [("uring", "4K", 4 << 10), ("threads", "16K", 16 << 10)] {
+        let destination = sandbox.path("destination");
+        let args = ["--json", "--verify", "--chunk-size", chunk, "--buffers", "64"];
+        let more = ["--engine", engine, "--trace", "/dev/null"];
+        let args = [&args[..], &more].concat();
+        let report = sandbox.copy(&source, &destination, &args).succeeded().json();
+        let peak = report["peak_rss_bytes"].as_u64().unwrap();
+        assert!(peak > 1 << 20, "that is not a size: {peak}");
+        assert!(peak <= 64 * chunk_size + (32 << 20), "{peak}");
+        fs::remove_file(destination).unwrap();
+    }
+}
+
+#[test]
+fn where_io_uring_is_refused_threads_take_over() {
+    let sandbox = Sandbox::new();
+    let content = noise(1 << 20);
+    let source = sandbox.file("source", &content);
+    let destination = sandbox.path("destination");
+    let report = sandbox.copy(&source, &destination, &["--json"]).succeeded().json();
+    let fell_back = !report["warnings"].as_array().unwrap().is_empty();
+    assert_eq!(report["engine"], if fell_back { "threads" } else { "io_uring" }, "{report}");
+    assert_content(&destination, &content);
+}
+
+#[test]
+fn completions_and_the_manual() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = Command::new(BIN).args(["completions", shell]).output().unwrap();
+        assert!(output.status.success());
+        assert!(String::from_utf8(output.stdout).unwrap().contains("chunk-size"), "{shell}");
+    }
+    let output = Command::new(BIN).arg("man").output().unwrap();
+    assert!(output.status.success());
+    let page = String::from_utf8(output.stdout).unwrap();
+    for word in [".TH dma-fence", "chunk\\-size", "lost\\-producer", "Exit status"] {
+        assert!(page.contains(word), "no {word:?} in the manual");
+    }
+}
