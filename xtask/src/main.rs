@@ -1,2 +1,49 @@
-//! The dma-fence command.
-fn main() {}
+//! `cargo xtask VERB`: everything that this repository does beside plain cargo.
+#![forbid(unsafe_code)]
+
+mod bare_metal;
+mod bench_copy;
+mod ci;
+mod loom;
+mod miri;
+mod msrv;
+mod shell;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(about = "Every verb of this repository that is not plain cargo", max_term_width = 100)]
+enum Verb {
+    /// Everything that must be green before a change is merged
+    Ci,
+    /// Run the concurrency models: all tests/loom_*.rs, under the loom model checker
+    Loom(loom::Args),
+    /// Build the core for machines without an operating system
+    BareMetal,
+    /// Run the core's tests under Miri, which finds undefined behaviour (needs a nightly toolchain)
+    Miri(miri::Args),
+    /// Check that everything compiles with the oldest Rust that Cargo.toml promises
+    Msrv,
+    /// Compare `dma-fence copy` with cp, with cp followed by b3sum, and with itself without overlap
+    BenchCopy(bench_copy::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Verb::parse() {
+        Verb::Ci => ci::run(),
+        Verb::Loom(args) => loom::run(&args),
+        Verb::BareMetal => bare_metal::run(),
+        Verb::Miri(args) => miri::run(&args),
+        Verb::Msrv => msrv::run(),
+        Verb::BenchCopy(args) => bench_copy::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

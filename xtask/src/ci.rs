@@ -1,0 +1,56 @@
+//! Everything that must be green.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    bare_metal, loom, msrv,
+    shell::{self, Result, cargo},
+};
+
+type Step = (&'static str, fn() -> Result);
+
+const STEPS: &[Step] = &[
+    ("format", || shell::run(&mut cargo(["fmt", "--all", "--check"]))),
+    ("clippy", || clippy(&["--workspace", "--all-targets"])),
+    ("clippy, core without std", || clippy(&["--package", "dma-fence", "--no-default-features"])),
+    ("documentation", || {
+        let mut doc = cargo(["doc", "--workspace", "--no-deps"]);
+        shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    }),
+    // As the README says it.
+    ("test", || shell::run(&mut cargo(["test"]))),
+    ("test, xtask", || shell::run(&mut cargo(["test", "--package", "xtask"]))),
+    ("oldest Rust", msrv::run),
+    ("bare metal", bare_metal::run),
+    ("models", || loom::run(&loom::Args::default())),
+];
+
+/// Runs every step, also after one has failed: who looks wants to see all that is wrong.
+pub(crate) fn run() -> Result {
+    let mut results: Vec<(&str, Duration, Result)> = Vec::new();
+    for (name, step) in STEPS {
+        eprintln!("\n=== {name}");
+        let started = Instant::now();
+        let result = step();
+        if let Err(error) = &result {
+            eprintln!("xtask: {error}");
+        }
+        results.push((name, started.elapsed(), result));
+    }
+
+    eprintln!("\n=== summary");
+    for (name, time, result) in &results {
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        eprintln!("{verdict:7} {:7.1} s  {name}", time.as_secs_f64());
+    }
+    let failed = results.iter().filter(|(_, _, result)| result.is_err()).count();
+    if failed == 0 { Ok(()) } else { Err(format!("{failed} of {} steps failed", results.len())) }
+}
+
+fn clippy(args: &[&str]) -> Result {
+    let mut clippy: Command = cargo(["clippy"]);
+    shell::run(clippy.args(args).args(["--", "-D", "warnings"]))
+}
