@@ -2,25 +2,21 @@
 //!
 //! # Implementation notes
 //!
-//! A fence context is an ordered timeline: a later fence that has signaled proves that the earlier ones
-//! have, and a reservation object forgets an earlier fence for a later one of the same context. The
-//! operations of an engine end in any order. One context for all of them would let a buffer forget a
-//! running operation. So **a context carries one unsignaled fence at a time** (MEM-ORDERED): an operation
-//! takes an idle one, or a new one if there is none, and puts it back when its fence has signaled. An
-//! engine has as many contexts of one name as it had operations at the same time. A context with an
-//! abandoned fence is not used again.
+//! The operations of an engine end in any order, so its contexts are unordered (MEM-ORDERED): on an ordered
+//! one a later fence stands for the earlier ones, and a buffer would forget a running operation for the
+//! next one.
 //!
 //! A [`Ticket`] is an operation's promise. Whatever becomes of the operation, the ticket ends it: by
 //! [`signal`](Ticket::signal), or, dropped by an unwinding thread, by abandoning the fence.
 
 use super::{EngineStats, Faults};
 use crate::sync::{Arc, Condvar, Mutex, lock, wait};
-use dma_fence::{DriverFence, Errno, Fence, FenceContext};
+use dma_fence::{ContextKind, DriverFence, Errno, Fence, FenceContext, SeqnoOrder};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What the fences of one engine have in common.
 pub(super) struct Device {
-    driver: &'static str,
+    timelines: Vec<FenceContext>,
     pub(super) faults: Faults,
     state: Mutex<State>,
     quiet: Condvar,
@@ -28,8 +24,6 @@ pub(super) struct Device {
 
 #[derive(Default)]
 struct State {
-    idle: Vec<(&'static str, FenceContext)>,
-    lost: Vec<FenceContext>,
     /// Tickets in existence.
     open: usize,
     stats: EngineStats,
@@ -39,38 +33,38 @@ struct State {
 pub(super) struct Ticket {
     device: Arc<Device>,
     number: u64,
-    promise: Option<Promise>,
-}
-
-struct Promise {
-    timeline: &'static str,
-    context: FenceContext,
-    driver: DriverFence,
+    /// Gone when the fence has been signaled or abandoned.
+    driver: Option<DriverFence>,
 }
 
 // === impl Device ===
 
 impl Device {
-    pub(super) fn new(driver: &'static str, faults: Faults) -> Arc<Device> {
-        Arc::new(Device { driver, faults, state: Mutex::default(), quiet: Condvar::new() })
+    /// A device of that name, with one context for each timeline.
+    pub(super) fn new(
+        driver: &'static str,
+        timelines: &[&'static str],
+        faults: Faults,
+    ) -> Arc<Device> {
+        let context = |timeline: &&'static str| {
+            FenceContext::new(ContextKind::Hardware, driver, *timeline, SeqnoOrder::Unordered)
+        };
+        let timelines = timelines.iter().map(context).collect();
+        Arc::new(Device { timelines, faults, state: Mutex::default(), quiet: Condvar::new() })
     }
 
-    /// A new operation on a timeline of that name.
-    pub(super) fn begin(self: &Arc<Self>, timeline: &'static str, made_array: bool) -> Ticket {
-        let known = {
+    /// A new operation on the timeline of that index.
+    pub(super) fn begin(self: &Arc<Self>, timeline: usize, made_array: bool) -> Ticket {
+        {
             let mut state = lock(&self.state);
             state.open += 1;
             state.stats.fences += 1;
             state.stats.arrays += u64::from(made_array);
             state.stats.in_flight += 1;
             state.stats.max_in_flight = state.stats.max_in_flight.max(state.stats.in_flight);
-            let at = state.idle.iter().rposition(|(name, _)| *name == timeline);
-            at.map(|at| state.idle.swap_remove(at).1)
-        };
-        let context = known.unwrap_or_else(|| FenceContext::hardware(self.driver, timeline));
-        let driver = context.new_fence();
-        let promise = Some(Promise { timeline, context, driver });
-        Ticket { device: self.clone(), number: self.faults.next(), promise }
+        }
+        let driver = Some(self.timelines[timeline].new_fence());
+        Ticket { device: self.clone(), number: self.faults.next(), driver }
     }
 
     pub(super) fn stats(&self) -> EngineStats {
@@ -87,8 +81,8 @@ impl Device {
 
     /// Signals what was abandoned. Only for an engine that is known to touch no memory any more.
     pub(super) fn declare_idle(&self) -> usize {
-        let lost = std::mem::take(&mut lock(&self.state).lost);
-        let released = lost.iter().map(|context| context.declare_idle(Errno::ECANCELED)).sum();
+        let idle = |context: &FenceContext| context.declare_idle(Errno::ECANCELED);
+        let released = self.timelines.iter().map(idle).sum();
         lock(&self.state).stats.in_flight -= released as u64;
         released
     }
@@ -99,7 +93,7 @@ impl Device {
 impl Ticket {
     /// The fence of the operation; not to be asked for after the signal.
     pub(super) fn fence(&self) -> Fence {
-        self.promise.as_ref().expect("not signaled").driver.fence()
+        self.driver.as_ref().expect("not signaled").fence()
     }
 
     /// Whether the operation is to fail instead of being executed.
@@ -119,21 +113,16 @@ impl Ticket {
         if self.device.faults.loses(self.number) {
             return self.abandon();
         }
-        let Some(Promise { timeline, context, driver }) = self.promise.take() else { return };
+        let Some(driver) = self.driver.take() else { return };
         lock(&self.device.state).stats.in_flight -= 1;
-        let fence = driver.fence();
         // A panic in somebody's callback has been reported by the panic hook, and must not take down the
         // engine with everybody else's operations.
         let _ = catch_unwind(AssertUnwindSafe(|| driver.signal(result)));
-        // MEM-ORDERED. The state changes at once; only callbacks may be put off.
-        debug_assert!(fence.is_signaled());
-        lock(&self.device.state).idle.push((timeline, context));
     }
 
     fn abandon(&mut self) {
-        let Some(Promise { context, driver, .. }) = self.promise.take() else { return };
+        let Some(driver) = self.driver.take() else { return };
         let _ = catch_unwind(AssertUnwindSafe(|| drop(driver)));
-        lock(&self.device.state).lost.push(context);
     }
 }
 

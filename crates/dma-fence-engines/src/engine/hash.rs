@@ -65,7 +65,7 @@ impl HashEngine {
     pub fn start(faults: Faults) -> Result<HashEngine, EngineError> {
         let queue = Arc::new(Queue::new());
         let racing = faults.signals_early();
-        let device = Device::new("blake3", faults);
+        let device = Device::new("blake3", &["hash"], faults);
         let worker = Worker { queue: queue.clone(), racing };
         let thread = thread::Builder::new().name("fence-hash".into()).spawn(move || worker.run());
         let thread = Some(thread.map_err(EngineError::Thread)?);
@@ -102,7 +102,7 @@ impl HashEngine {
         explicit.extend(last.clone());
         let (gate, array) =
             Gate::new(&explicit, lease.dependencies()).map_err(SubmitError::Fences)?;
-        let ticket = self.device.begin("hash", array);
+        let ticket = self.device.begin(0, array);
         let fence = ticket.fence();
         let update = Update { memory: lease.commit(&fence), len, ticket };
         let before = last.replace(fence.clone());

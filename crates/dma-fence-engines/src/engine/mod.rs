@@ -77,7 +77,7 @@ trait Backend: Send + Sync {
 /// Reads files into buffers and writes buffers to files.
 ///
 /// An operation starts when its in-fences have signaled, and is one fence. The fences of an engine belong
-/// to hardware contexts of the names "read" and "write", one for each operation that runs at the same time.
+/// to two hardware contexts, "read" and "write", both unordered: operations end as they like.
 ///
 /// # Dropping
 /// As [`shutdown`](Self::shutdown).
@@ -165,7 +165,14 @@ impl IoEngine {
             pool.expect_lies();
             late = Some(Late::start(backend.clone())?);
         }
-        Ok(IoEngine { kind, notice, pool, device: Device::new(driver, faults), backend, late })
+        Ok(IoEngine {
+            kind,
+            notice,
+            pool,
+            device: Device::new(driver, &Direction::TIMELINES, faults),
+            backend,
+            late,
+        })
     }
 
     /// What executes the operations.
@@ -270,7 +277,7 @@ impl IoEngine {
     ) -> Result<Fence, SubmitError> {
         let (gate, array) = Gate::new(after, lease.dependencies()).map_err(SubmitError::Fences)?;
         // Nothing below fails.
-        let ticket = self.device.begin(direction.timeline(), array);
+        let ticket = self.device.begin(direction as usize, array);
         let fence = ticket.fence();
         let memory = lease.commit(&fence);
         let job = Transfer::new(direction, file.clone(), offset, len, memory, ticket);

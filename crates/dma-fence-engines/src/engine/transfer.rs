@@ -15,12 +15,8 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    pub(super) fn timeline(self) -> &'static str {
-        match self {
-            Direction::Read => "read",
-            Direction::Write => "write",
-        }
-    }
+    /// The names of their timelines, in this order.
+    pub(super) const TIMELINES: [&'static str; 2] = ["read", "write"];
 }
 
 pub(super) struct Transfer {

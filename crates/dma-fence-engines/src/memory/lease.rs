@@ -106,8 +106,9 @@ impl DeviceMemory {
     ///   is declared idle,
     /// - and ends before this handle is dropped, unless the committed fence has not signaled by then.
     ///
-    /// And fences of the committed fence's context signal in the order of their seqnos, for that is what
-    /// lets a reservation object forget an earlier one for a later one (MEM-ORDERED).
+    /// And if the committed fence's context is ordered, its fences signal in the order of their seqnos, for
+    /// there a reservation object forgets an earlier one for a later one (MEM-ORDERED). Where operations
+    /// end in any order, use a context of [`SeqnoOrder::Unordered`](dma_fence::SeqnoOrder::Unordered).
     pub unsafe fn address(&self) -> *mut u8 {
         self.pool.region.address(self.index)
     }
