@@ -11,7 +11,7 @@ impl Timestamp {
     /// The clock's own zero; for a fence that never was pending.
     pub const ZERO: Timestamp = Timestamp(0);
 
-    /// The time now. On bare metal it comes from [`platform`](crate::platform)'s clock.
+    /// The time now. On bare metal it comes from the clock that the host installed.
     #[doc(alias = "ktime_get")]
     pub fn now() -> Timestamp {
         #[cfg(feature = "std")]
