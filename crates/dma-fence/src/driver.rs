@@ -112,7 +112,8 @@ impl Drop for DriverFence {
 }
 
 /// The way out and the record are there before the loss is visible, so that a reset meanwhile finds the
-/// fence and whoever is woken finds the record.
+/// fence and whoever is woken finds the record. Should a hook on another thread signal the fence between
+/// the first look and the last step, it is counted as lost although it was not.
 fn abandon(fence: &Fence, context: &Arc<ContextInner>) {
     // A hook may have signaled it: then nothing is lost. It is not asked any more.
     if fence.life() == Life::Signaled {

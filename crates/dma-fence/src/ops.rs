@@ -19,7 +19,9 @@ pub enum Enabled {
 /// is gone.
 ///
 /// No lock of the library is held in a hook: it may signal, register, query or drop any fence. A hook
-/// must not panic: the walk of an array that it interrupts does not go on.
+/// that panics does so when the signals under way have been told to everybody. A backend is dropped when
+/// its fence signals; one that owns the next fence's producer nests that drop, so a long chain of
+/// dependencies belongs into callbacks, which do not nest.
 ///
 /// ```
 /// use dma_fence::{Enabled, Errno, FenceContext, FenceOps};

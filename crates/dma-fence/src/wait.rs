@@ -19,7 +19,8 @@ impl Fence {
     ///
     /// # Context
     /// Sleeps; enables signaling. Do not call it where the signal has to come from. Called from inside a
-    /// callback it first runs what is queued behind that callback.
+    /// callback it first runs what is queued behind that callback, so hold no lock over it that one of
+    /// those callbacks takes.
     #[doc(alias = "dma_fence_wait")]
     pub fn wait(&self) -> Result<(), FenceError> {
         // Without a limit there is always an outcome.
@@ -62,8 +63,7 @@ impl Fence {
         match self.on_outcome(move |_| waker.unpark()) {
             Err(Declined { outcome, .. }) => Some(outcome),
             Ok(callback) => {
-                // An array is asked for its members once: one that is lost may be far from the walk.
-                let mut outcome = self.outcome_of_members();
+                let mut outcome = self.ask();
                 while outcome.is_none() && (drain::help() || parker.park(until)) {
                     outcome = self.outcome();
                 }
@@ -74,10 +74,10 @@ impl Fence {
         }
     }
 
-    fn outcome_of_members(&self) -> Option<Outcome> {
-        if self.is_container() {
-            self.poll();
-        }
+    /// What became of the fence, asking its backend or members: once a wait, before it sleeps. A member
+    /// that is lost may be far from the walk, and a backend may know before its interrupt comes.
+    fn ask(&self) -> Option<Outcome> {
+        self.status();
         self.outcome()
     }
 
@@ -109,7 +109,7 @@ pub fn wait_any(fences: &[Fence]) -> Option<usize> {
             Ok(callback) => callbacks.push(callback),
         }
     }
-    let mut winner = fences.iter().position(|fence| fence.outcome_of_members().is_some());
+    let mut winner = fences.iter().position(|fence| fence.ask().is_some());
     while winner.is_none() {
         if !drain::help() {
             parker.park(None);
@@ -128,7 +128,7 @@ fn forget_all(callbacks: Vec<FenceCallback>) {
 /// Blocks until every fence has signaled, or one is found to be abandoned.
 ///
 /// # Errors
-/// The first one in the slice that failed or was abandoned. Every fence before it has signaled.
+/// A fence is abandoned; else the first one in the slice that failed, when all have signaled.
 ///
 /// # Context
 /// As [`Fence::wait`].

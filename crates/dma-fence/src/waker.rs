@@ -61,11 +61,10 @@ impl Future for FenceFuture {
             }
         }
         // After the waker is in place, or a signal in between would wake the task before the last.
-        // Asking an array's members finds one that is lost and far from the walk; and an executor that
-        // blocks inside a callback must not wait for what is queued behind it.
-        if this.fence.is_container() {
-            this.fence.poll();
-        }
+        // Asking finds what a backend knows already, and a member of an array that is lost and far from
+        // the walk; and an executor that blocks inside a callback must not wait for what is queued
+        // behind it.
+        this.fence.status();
         drain::help_poll(|| this.fence.decided(Interest::Outcome).is_some());
         match this.fence.decided(Interest::Outcome) {
             Some(outcome) => Poll::Ready(outcome.result()),

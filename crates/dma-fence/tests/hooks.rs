@@ -289,3 +289,15 @@ fn a_backend_that_panics_when_dropped_loses_no_callback() {
     assert!(panic_of(|| producer.signal(Ok(()))).is_some());
     assert_eq!(log.take().len(), 1);
 }
+
+#[test]
+fn a_wait_of_any_kind_hears_what_the_backend_knows_already() {
+    for limit in [Duration::ZERO, Duration::from_millis(1), Duration::MAX] {
+        let producer = hardware().new_fence_with(Arc::new(OnPoll(|| Some(Err(Errno::EIO)))));
+        let fence = producer.fence();
+        assert_eq!(in_time(move || fence.wait_timeout(limit)), Err(WaitError::Failed(Errno::EIO)));
+    }
+    let producer = hardware().new_fence_with(Arc::new(OnPoll(|| Some(Ok(())))));
+    let fence = producer.fence();
+    assert_eq!(in_time(move || pollster::block_on(fence.into_future())), Ok(()));
+}

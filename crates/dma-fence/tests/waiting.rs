@@ -156,6 +156,39 @@ fn any_finds_the_first_that_is_decided() {
 }
 
 #[test]
+fn any_finds_the_lowest_index_of_those_decided_while_it_slept() {
+    in_time(|| {
+        let context = hardware();
+        let producers = [context.new_fence(), context.new_fence(), context.new_fence()];
+        let fences = producers.each_ref().map(dma_fence::DriverFence::fence);
+        let [one, two, go] = producers;
+        // From inside a callback both states are visible before either wakes the sleeper.
+        let both = move |_: &_| {
+            two.signal(Ok(()));
+            one.signal(Ok(()));
+        };
+        fences[2].on_signal(both).unwrap().detach();
+        let signaler = signal_soon(go, Ok(()));
+        assert_eq!(wait_any(&fences[..2]), Some(0));
+        signaler.join().unwrap();
+    });
+}
+
+#[test]
+fn all_waits_for_those_after_a_failure_too() {
+    in_time(|| {
+        let context = hardware();
+        let (failed, pending) = (context.new_fence(), context.new_fence());
+        let fences = [failed.fence(), pending.fence()];
+        failed.signal(Err(Errno::EIO));
+        let signaler = signal_soon(pending, Ok(()));
+        assert_eq!(wait_all(&fences), Err(FenceError::Failed(Errno::EIO)));
+        assert!(fences[1].is_signaled());
+        signaler.join().unwrap();
+    });
+}
+
+#[test]
 fn all_waits_for_the_last_and_tells_the_first_error_of_the_slice() {
     in_time(|| {
         let context = hardware();
