@@ -207,31 +207,29 @@ impl Ring {
 
     fn run(&mut self) -> io::Result<()> {
         let mut answers = Vec::with_capacity(self.table.len() + 1);
-        let mut taken = Vec::with_capacity(self.table.len());
         loop {
-            let closed = {
+            let (job, closed) = {
                 let mut queue = lock(&self.shared.queue);
-                let most = self.vacant.len().min(queue.jobs.len());
-                taken.extend(queue.jobs.drain(..most));
-                queue.asleep = taken.is_empty() && queue.jobs.is_empty();
-                queue.closed && queue.jobs.is_empty()
+                let job = if self.vacant.is_empty() { None } else { queue.jobs.pop_front() };
+                queue.asleep = job.is_none() && queue.jobs.is_empty();
+                (job, queue.closed && queue.jobs.is_empty())
             };
-            if taken.is_empty() && closed && self.in_kernel == 0 {
-                return Ok(());
-            }
-            if taken.is_empty() {
-                self.arm_bell();
-                self.enter(1)?;
-                lock(&self.shared.queue).asleep = false;
-            } else {
-                for job in taken.drain(..) {
+            match job {
+                None if closed && self.in_kernel == 0 => return Ok(()),
+                None => {
+                    self.arm_bell();
+                    self.enter(1)?;
+                    lock(&self.shared.queue).asleep = false;
+                }
+                // One at a time: what is in the page cache is read before `enter` returns, and those who
+                // wait for these bytes are to start before the next ones are read.
+                Some(job) => {
                     job.ticket.panic_if_told();
-                    let place = self.vacant.pop().expect("no more was taken than is vacant");
+                    let place = self.vacant.pop().expect("looked at above");
                     self.table[place] = Some(job);
                     self.give(place);
+                    self.enter(0)?;
                 }
-                // What is in the page cache is read, and answered, before this returns.
-                self.enter(0)?;
             }
             self.collect(&mut answers);
             answers.drain(..).for_each(|(place, answer)| self.answered(place, answer));
