@@ -43,7 +43,7 @@ pub(crate) struct CopyArgs {
     pub(crate) chunk_size: usize,
 
     /// How many buffers circulate
-    #[arg(long, value_name = "N", default_value_t = 8,
+    #[arg(long, value_name = "N", default_value_t = 12,
           value_parser = clap::value_parser!(u32).range(1..=16384))]
     pub(crate) buffers: u32,
 

@@ -45,6 +45,14 @@ fn every_size_engine_and_order() {
                 assert_eq!(report["fences"], 3 * chunks, "a read, a write and a hash per chunk");
                 assert!(report["arrays"].as_u64().unwrap() >= chunks as u64);
                 assert_eq!(report["sync"], sync);
+                let in_flight = report["max_in_flight"].as_u64().unwrap();
+                match (sync, chunks) {
+                    (_, 0) => assert_eq!(in_flight, 0),
+                    ("serial", _) => assert_eq!(in_flight, 1, "nothing may overlap"),
+                    // By chance, none of a few operations overlap.
+                    (_, ..100) => assert!((1..=12).contains(&in_flight), "{in_flight}"),
+                    (_, _) => assert!((2..=12).contains(&in_flight), "{in_flight} of 4 buffers"),
+                }
                 fs::remove_file(destination).unwrap();
             }
         }

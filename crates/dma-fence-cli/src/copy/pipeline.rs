@@ -199,7 +199,8 @@ impl Pipeline {
             chunks: self.arrays,
             fences: io.fences + hash.fences,
             arrays: io.arrays + hash.arrays + self.arrays,
-            max_in_flight: self.max_in_flight,
+            // What was seen of both engines together, or what one of them saw of itself.
+            max_in_flight: self.max_in_flight.max(io.max_in_flight).max(hash.max_in_flight),
             waited: self.waited,
         })
     }
@@ -249,13 +250,13 @@ impl Pipeline {
         self.step(chunk, Operation::Hash, &hash);
 
         chunk.done = Some(self.watch(write, hash, len));
-        let in_flight = self.io.stats().in_flight + self.hash.stats().in_flight;
-        self.max_in_flight = self.max_in_flight.max(in_flight);
         Ok(())
     }
 
-    fn step(&self, chunk: &mut Chunk, operation: Operation, fence: &Fence) {
+    fn step(&mut self, chunk: &mut Chunk, operation: Operation, fence: &Fence) {
         let submitted = Timestamp::now();
+        let in_flight = self.io.stats().in_flight + self.hash.stats().in_flight;
+        self.max_in_flight = self.max_in_flight.max(in_flight);
         chunk.steps.push(Step { operation, fence: fence.clone(), submitted });
         if self.sync == Sync::Serial {
             // What comes of it is seen with the rest of the chunk.

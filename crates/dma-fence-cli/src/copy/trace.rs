@@ -1,8 +1,9 @@
 //! The run's fences as a trace for <https://ui.perfetto.dev>: one track per fence context.
 //!
-//! A fence is a complete ("X") event from its submission to its signal, on the track ("thread") of its
-//! context. Such events must not overlap, or Perfetto drops them. The engines' contexts have one
-//! unsignaled fence at a time, so they do not.
+//! Fences of a context overlap, and Perfetto drops complete ("X") events that overlap on a track
+//! without nesting. Asynchronous events may overlap: a fence is a pair of them, "b" at its
+//! submission and "e" at its signal. They have an ID of their own, and the name of the context, by
+//! which Perfetto gathers them in one track. Their thread ID is the context, too, for other viewers.
 //!
 //! Events are written as chunks end; nothing but the set of known contexts is kept.
 
@@ -57,12 +58,13 @@ impl Trace {
     /// Writes the life of one fence, which has ended.
     pub(super) fn fence(&mut self, step: &Step, chunk: u64) {
         let Step { operation, ref fence, submitted } = *step;
-        let (context, pid) = (fence.context(), std::process::id());
+        let (context, seqno) = (fence.context(), fence.seqno());
+        let pid = std::process::id();
+        let track = format!("{}/{}", fence.driver_name(), fence.timeline_name());
         if self.tracks.insert(context) {
-            let name = format!("{}/{}", fence.driver_name(), fence.timeline_name());
             self.event(&json!({
                 "ph": "M", "name": "thread_name", "pid": pid, "tid": context,
-                "args": { "name": name }
+                "args": { "name": track }
             }));
         }
         let (end, result) = match fence.status() {
@@ -73,16 +75,23 @@ impl Trace {
             Status::Pending => (Timestamp::now(), "pending".into()),
         };
         // It may have signaled before its submission returned, which is when we looked at the clock.
-        let start = submitted.min(end).as_nanos();
-        self.event(&json!({
-            "ph": "X", "cat": "fence", "name": format!("{} {chunk}", operation.name()),
-            "pid": pid, "tid": context,
-            "ts": microseconds(start), "dur": microseconds(end.as_nanos() - start),
-            "args": {
-                "context": context, "seqno": fence.seqno(), "operation": operation.name(),
-                "chunk": chunk, "result": result,
-            },
-        }));
+        let start = submitted.min(end);
+        let mut event = |phase: &str, time: Timestamp, args: Value| {
+            self.event(&json!({
+                "ph": phase, "cat": "fence", "name": track, "pid": pid, "tid": context,
+                "id2": { "local": format!("{context}:{seqno}") },
+                // In microseconds.
+                "ts": time.as_nanos() as f64 / 1000.0,
+                "args": args,
+            }));
+        };
+        let operation = operation.name();
+        let args = json!({
+            "context": context, "seqno": seqno, "operation": operation, "chunk": chunk,
+            "result": result,
+        });
+        event("b", start, args);
+        event("e", end, json!({}));
     }
 
     fn event(&mut self, event: &Value) {
@@ -98,8 +107,4 @@ impl Trace {
             .and_then(|()| self.writer.flush())
             .map_err(CopyError::io("write trace", &self.path))
     }
-}
-
-fn microseconds(nanos: u64) -> f64 {
-    nanos as f64 / 1000.0
 }
