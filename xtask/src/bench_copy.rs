@@ -59,6 +59,7 @@ pub(crate) fn run(args: &Args) -> Result {
     let (source, destination) = (dir.0.join("source"), dir.0.join("destination"));
     eprintln!("writing {} random bytes to {}", args.size, source.display());
     write_random(&source, args.size).map_err(|error| format!("{}: {error}", source.display()))?;
+    reread(&source)?;
     check_hash(&ours, &b3sum, &source, &destination)?;
 
     let copy = |options: &[&str]| {
@@ -148,6 +149,15 @@ fn write_random(path: &Path, size: u64) -> io::Result<()> {
     io::copy(&mut random, &mut file)?;
     file.flush()?;
     file.sync_all()
+}
+
+/// Leaves the source in the page cache as reading does it, in large pieces: what a file that was just
+/// written looks like there depends on how it was written.
+fn reread(source: &Path) -> Result {
+    let from = format!("if={}", source.display());
+    // The first one reads nothing and drops the cache.
+    quietly(Command::new("dd").args([&from, "iflag=nocache", "count=0", "status=none"]))?;
+    quietly(Command::new("dd").args([&from, "of=/dev/null", "bs=1M", "status=none"]))
 }
 
 /// Whoever is compared must do the same work.

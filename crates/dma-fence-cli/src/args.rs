@@ -42,8 +42,8 @@ pub(crate) struct CopyArgs {
     #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = parse_chunk_size)]
     pub(crate) chunk_size: usize,
 
-    /// How many buffers circulate
-    #[arg(long, value_name = "N", default_value_t = 12,
+    /// How many buffers circulate; a file with fewer chunks gets as many as it has chunks
+    #[arg(long, value_name = "N", default_value_t = 16,
           value_parser = clap::value_parser!(u32).range(1..=16384))]
     pub(crate) buffers: u32,
 

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &CopyArgs, warnings: &mut Warnings) -> Result<Report, Co
     let destination = Destination::create(&args.destination, &source)?;
     let started = Instant::now();
 
-    let (mut pipeline, notice) = Pipeline::start(args)?;
+    let (mut pipeline, notice) = Pipeline::start(args, source.len)?;
     warnings.extend(notice);
     if args.inject == Some(Inject::EarlySignal) {
         warnings.push("--inject early-signal: THIS RUN IS BROKEN ON PURPOSE: do not use its copy");

@@ -126,10 +126,14 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts the engines. The text is a notice to the user: why it is not the engine they expect.
-    pub(crate) fn start(args: &CopyArgs) -> Result<(Self, Option<String>), CopyError> {
+    /// Starts the engines for a file of `len` bytes. The text is a notice to the user: why it is not
+    /// the engine they expect.
+    pub(crate) fn start(args: &CopyArgs, len: u64) -> Result<(Self, Option<String>), CopyError> {
         let engine = |error: &dyn std::error::Error| CopyError::Engine(error.to_string());
-        let pool = BufferPool::new(args.buffers as usize, args.chunk_size).map_err(|error| {
+        // Buffers are registered with the kernel, and so made resident: none that nobody will use.
+        let chunks = len.div_ceil(args.chunk_size as u64).max(1);
+        let count = chunks.min(args.buffers.into()) as usize;
+        let pool = BufferPool::new(count, args.chunk_size).map_err(|error| {
             let CopyArgs { buffers, chunk_size, .. } = args;
             CopyError::Usage(format!("--buffers {buffers} of --chunk-size {chunk_size}: {error}"))
         })?;
@@ -151,7 +155,7 @@ impl Pipeline {
             io,
             hash,
             sync: args.sync,
-            chunks: (0..args.buffers).map(|_| None).collect(),
+            chunks: (0..count).map(|_| None).collect(),
             progress: Arc::default(),
             trace: None,
             fault: None,
