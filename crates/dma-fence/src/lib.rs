@@ -40,3 +40,8 @@ pub use time::Timestamp;
 #[cfg(feature = "std")]
 pub use wait::{wait_all, wait_any};
 pub use waker::FenceFuture;
+
+/// The example in the repository's README runs, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
