@@ -22,6 +22,15 @@ const STEPS: &[Step] = &[
     }),
     // As the README says it.
     ("test", || shell::run(&mut cargo(["test"]))),
+    ("test, core without std", || {
+        shell::run(&mut cargo([
+            "test",
+            "--package",
+            "dma-fence",
+            "--no-default-features",
+            "--tests",
+        ]))
+    }),
     ("test, xtask", || shell::run(&mut cargo(["test", "--package", "xtask"]))),
     ("oldest Rust", msrv::run),
     ("bare metal", bare_metal::run),

@@ -195,13 +195,13 @@ impl FenceContext {
     /// Allocates; where that must not fail, see [`init_fence`](Self::init_fence).
     #[doc(alias = "dma_fence_init")]
     pub fn new_fence(&self) -> DriverFence {
-        DriverFence::new(Fence(crate::shared::Shared::new(self.next(None))))
+        self.fill(Slot::new(), None)
     }
 
     /// As [`new_fence`](Self::new_fence), with the hooks of a backend.
     #[doc(alias = "dma_fence_init")]
     pub fn new_fence_with(&self, ops: Arc<dyn FenceOps>) -> DriverFence {
-        DriverFence::new(Fence(crate::shared::Shared::new(self.next(Some(ops)))))
+        self.fill(Slot::new(), Some(ops))
     }
 
     /// Turns an allocation into a pending fence. Cannot fail and allocates nothing.
@@ -216,8 +216,16 @@ impl FenceContext {
     /// # Ok::<(), dma_fence::AllocError>(())
     /// ```
     pub fn init_fence(&self, allocation: FenceAllocation) -> DriverFence {
-        let slot: Slot<Inner> = allocation.0;
-        DriverFence::new(Fence(slot.fill(self.next(None))))
+        self.fill(allocation.0, None)
+    }
+
+    /// As [`init_fence`](Self::init_fence), with the hooks of a backend.
+    pub fn init_fence_with(
+        &self,
+        allocation: FenceAllocation,
+        ops: Arc<dyn FenceOps>,
+    ) -> DriverFence {
+        self.fill(allocation.0, Some(ops))
     }
 
     /// The device behind the context does nothing any more (it was reset): every abandoned fence
@@ -252,8 +260,9 @@ impl FenceContext {
         ContextRef::Of(self.0.clone())
     }
 
-    fn next(&self, ops: Option<Arc<dyn FenceOps>>) -> Inner {
-        Inner::new(self.as_ref(), self.next_seqno(), ops, None)
+    fn fill(&self, slot: Slot<Inner>, ops: Option<Arc<dyn FenceOps>>) -> DriverFence {
+        let inner = Inner::new(self.as_ref(), self.next_seqno(), ops, None);
+        DriverFence::new(Fence(slot.fill(inner)))
     }
 }
 
@@ -261,5 +270,22 @@ impl fmt::Debug for FenceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ContextInner { id, kind, driver, timeline, .. } = &*self.0;
         write!(f, "FenceContext({driver} {timeline} {id}, {kind:?})")
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::SeqnoOrder::{Bits32, Bits64, Unordered};
+
+    #[test]
+    fn narrow_seqnos_compare_around_the_circle() {
+        let (last, first) = (Bits32.number(u64::from(u32::MAX)), Bits32.number(1 << 32));
+        assert_eq!((last, first), (u64::from(u32::MAX), 0));
+        assert_eq!(Bits32.is_later(first, last), Some(true));
+        assert_eq!(Bits32.is_later(last, first), Some(false));
+        assert_eq!(Bits32.is_later(7, 7), Some(false));
+        assert_eq!(Bits64.is_later(first, last), Some(false));
+        assert_eq!(Bits64.is_later(1 << 32, last), Some(true));
+        assert_eq!(Unordered.is_later(2, 1), None);
     }
 }

@@ -1,0 +1,106 @@
+//! The core as a kernel without `std` uses it: `cargo test -p dma-fence --no-default-features`.
+#![cfg(all(not(feature = "std"), not(loom)))]
+
+use dma_fence::platform::{Platform, install};
+use dma_fence::{DriverFence, Errno, FenceArray, FenceContext, Status, Timestamp};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
+use std::thread;
+
+/// What a kernel would answer, answered by the test's operating system.
+fn host() {
+    static ONCE: Once = Once::new();
+    static CLOCK: AtomicU64 = AtomicU64::new(1);
+    std::thread_local! { static ANCHOR: u8 = const { 0 } }
+    ONCE.call_once(|| {
+        install(Platform {
+            now: || CLOCK.fetch_add(1, Ordering::Relaxed),
+            current_thread: || ANCHOR.with(|anchor| core::ptr::from_ref(anchor).addr()),
+        });
+    });
+}
+
+/// Signals `first`; each fence's callback signals the next one.
+fn signal_chain(context: &FenceContext, length: usize) -> Arc<AtomicUsize> {
+    let signaled = Arc::new(AtomicUsize::new(0));
+    let first = context.new_fence();
+    let mut last = first.fence();
+    for _ in 1..length {
+        let next: DriverFence = context.new_fence();
+        let (then, count) = (next.fence(), signaled.clone());
+        let signal_next = move |_: &_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            next.signal(Ok(()));
+        };
+        last.on_signal(signal_next).unwrap().detach();
+        last = then;
+    }
+    first.signal(Ok(()));
+    assert!(last.is_signaled());
+    signaled
+}
+
+#[test]
+fn nested_signals_take_constant_stack() {
+    host();
+    let chain = || signal_chain(&FenceContext::software("test", "chain"), 100_000);
+    let thread = thread::Builder::new().stack_size(256 << 10).spawn(chain).unwrap();
+    assert_eq!(thread.join().unwrap().load(Ordering::Relaxed), 99_999);
+}
+
+#[test]
+fn threads_do_not_drain_one_another() {
+    host();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            thread::spawn(|| {
+                let context = FenceContext::software("test", "thread");
+                for _ in 0..200 {
+                    let me = thread::current().id();
+                    let producer = context.new_fence();
+                    let next = context.new_fence();
+                    let check = move |_: &_| {
+                        assert_eq!(thread::current().id(), me);
+                        next.signal(Ok(()));
+                    };
+                    producer.fence().on_signal(check).unwrap().detach();
+                    producer.signal(Ok(()));
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_callback_that_cancels_itself_does_not_wait_for_itself() {
+    host();
+    let producer = FenceContext::software("test", "cancel").new_fence();
+    let slot = Arc::new(std::sync::Mutex::new(None));
+    let own = slot.clone();
+    let callback = move |_: &_| {
+        let registration: Option<dma_fence::FenceCallback> = own.lock().unwrap().take();
+        assert!(!registration.unwrap().cancel());
+    };
+    *slot.lock().unwrap() = Some(producer.fence().on_signal(callback).unwrap());
+    producer.signal(Ok(()));
+    assert!(slot.lock().unwrap().is_none());
+}
+
+#[test]
+fn arrays_and_abandoned_fences_work() {
+    host();
+    let context = FenceContext::hardware("test", "array");
+    let (a, b) = (context.new_fence(), context.new_fence());
+    let array = FenceArray::new(vec![a.fence(), b.fence()]).unwrap();
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = told.clone();
+    let tell = move |_: &_| _ = count.fetch_add(1, Ordering::Relaxed);
+    array.on_outcome(tell).unwrap().detach();
+    a.signal_at(Ok(()), Timestamp::from_nanos(1));
+    drop(b);
+    assert_eq!(array.status(), Status::Abandoned);
+    assert_eq!(told.load(Ordering::Relaxed), 1);
+    assert_eq!(context.declare_idle(Errno::EIO), 1);
+    assert!(matches!(array.status(), Status::Signaled(s) if s.result == Err(Errno::EIO)));
+}
