@@ -4,6 +4,7 @@
 use dma_fence::platform::{Platform, install};
 use dma_fence::{DriverFence, Errno, FenceArray, FenceContext, Status, Timestamp};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Once};
 use std::thread;
 
@@ -51,25 +52,28 @@ fn nested_signals_take_constant_stack() {
 #[test]
 fn threads_do_not_drain_one_another() {
     host();
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            thread::spawn(|| {
-                let context = FenceContext::software("test", "thread");
-                for _ in 0..200 {
-                    let me = thread::current().id();
-                    let producer = context.new_fence();
-                    let next = context.new_fence();
-                    let check = move |_: &_| {
-                        assert_eq!(thread::current().id(), me);
-                        next.signal(Ok(()));
-                    };
-                    producer.fence().on_signal(check).unwrap().detach();
-                    producer.signal(Ok(()));
-                }
-            })
-        })
-        .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let context = FenceContext::software("test", "threads");
+    let (theirs, ours) = (context.new_fence(), context.new_fence());
+    let (entered, wait_entered) = channel();
+    let (leave, wait_leave) = channel::<()>();
+    let linger = move |_: &_| {
+        entered.send(()).unwrap();
+        // Ends when the other thread has dropped its end.
+        let _ = wait_leave.recv();
+    };
+    theirs.fence().on_signal(linger).unwrap().detach();
+    let thread = thread::spawn(move || theirs.signal(Ok(())));
+    wait_entered.recv().unwrap();
+
+    // That thread is in the middle of a drain; ours runs here all the same, before `signal` returns.
+    let ran_on = Arc::new(std::sync::Mutex::new(None));
+    let seen = ran_on.clone();
+    let note = move |_: &_| *seen.lock().unwrap() = Some(thread::current().id());
+    ours.fence().on_signal(note).unwrap().detach();
+    ours.signal(Ok(()));
+    assert_eq!(*ran_on.lock().unwrap(), Some(thread::current().id()));
+    drop(leave);
+    thread.join().unwrap();
 }
 
 #[test]
