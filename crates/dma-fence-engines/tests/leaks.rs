@@ -4,24 +4,17 @@
 //! whether anything is mapped where something was.
 #![cfg(not(loom))]
 
-use dma_fence::{DriverFence, Errno, FenceContext, taint};
-use dma_fence_engines::{Buffer, BufferPool, DeviceMemory};
+mod common;
+
+use common::{begin_write, device};
+use dma_fence::{Errno, taint};
+use dma_fence_engines::BufferPool;
 
 #[test]
 fn memory_in_flight_is_leaked_and_recorded() {
     a_pool_dropped_idle_leaks_nothing();
     a_pool_dropped_in_flight_leaks_and_says_so();
     device_memory_keeps_the_mapping();
-}
-
-fn device() -> FenceContext {
-    FenceContext::hardware("test", "device")
-}
-
-fn begin_write(context: &FenceContext, buffer: &mut Buffer) -> (DriverFence, DeviceMemory) {
-    let driver = context.new_fence();
-    let memory = buffer.lease_write().unwrap().commit(&driver.fence());
-    (driver, memory)
 }
 
 fn a_pool_dropped_in_flight_leaks_and_says_so() {

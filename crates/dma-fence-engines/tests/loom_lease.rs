@@ -46,6 +46,15 @@ fn leased(pool: &BufferPool, context: &FenceContext) -> (Buffer, DriverFence) {
     (buffer, driver)
 }
 
+/// The device does its one access, and says so.
+fn device_writes(bytes: &Arc<Bytes>, driver: DriverFence) -> thread::JoinHandle<()> {
+    let bytes = bytes.clone();
+    thread::spawn(move || {
+        bytes.write();
+        driver.signal(Ok(()));
+    })
+}
+
 #[test]
 fn drop_and_acquire_against_signal() {
     model(3, || {
@@ -53,13 +62,7 @@ fn drop_and_acquire_against_signal() {
         let context = FenceContext::hardware("test", "device");
         let bytes = Bytes::new();
         let (buffer, driver) = leased(&pool, &context);
-        let device = thread::spawn({
-            let bytes = bytes.clone();
-            move || {
-                bytes.write();
-                driver.signal(Ok(()));
-            }
-        });
+        let device = device_writes(&bytes, driver);
         drop(buffer);
         let again = pool.acquire().unwrap();
         bytes.write();
@@ -76,13 +79,7 @@ fn signal_against_drop_against_acquire() {
         let context = FenceContext::hardware("test", "device");
         let bytes = Bytes::new();
         let (buffer, driver) = leased(&pool, &context);
-        let device = thread::spawn({
-            let bytes = bytes.clone();
-            move || {
-                bytes.write();
-                driver.signal(Ok(()));
-            }
-        });
+        let device = device_writes(&bytes, driver);
         let holder = thread::spawn(move || drop(buffer));
         drop(pool.acquire().unwrap());
         bytes.write();

@@ -1,6 +1,9 @@
 //! The rules of buffers and leases, with the test itself as the device.
 #![cfg(not(loom))]
 
+mod common;
+
+use common::{begin_write, device};
 use dma_fence::{DriverFence, Errno, Fence, FenceContext, Status, Usage};
 use dma_fence_engines::{AcquireError, Buffer, BufferPool, DeviceMemory, PoolError};
 use std::future::Future;
@@ -14,16 +17,6 @@ use std::time::Duration;
 
 /// Long enough to see that something does not happen, short enough to wait for it in each test.
 const A_WHILE: Duration = Duration::from_millis(50);
-
-fn device() -> FenceContext {
-    FenceContext::hardware("test", "device")
-}
-
-fn begin_write(context: &FenceContext, buffer: &mut Buffer) -> (DriverFence, DeviceMemory) {
-    let driver = context.new_fence();
-    let memory = buffer.lease_write().unwrap().commit(&driver.fence());
-    (driver, memory)
-}
 
 fn begin_read(context: &FenceContext, buffer: &Buffer) -> (DriverFence, DeviceMemory) {
     let driver = context.new_fence();

@@ -33,18 +33,12 @@ impl Fence {
     /// Also [`WaitError::TimedOut`].
     #[doc(alias = "dma_fence_wait_timeout")]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitError> {
-        if timeout.is_zero() {
-            return match self.status() {
-                Status::Pending => Err(WaitError::TimedOut),
-                Status::Abandoned => Err(WaitError::Abandoned),
-                Status::Signaled(signal) => signal.result.map_err(WaitError::Failed),
-            };
-        }
-        // A limit beyond the clock's range is none.
-        match self.outcome_by(Instant::now().checked_add(timeout)) {
-            Some(outcome) => Ok(outcome.result()?),
-            None => Err(WaitError::TimedOut),
-        }
+        let outcome = match timeout {
+            Duration::ZERO => self.ask(),
+            // A limit beyond the clock's range is none.
+            _ => self.outcome_by(Instant::now().checked_add(timeout)),
+        };
+        outcome.map_or(Err(WaitError::TimedOut), |outcome| Ok(outcome.result()?))
     }
 
     /// As [`wait`](Self::wait), until `deadline` at the latest; a deadline in the past never sleeps.
@@ -74,7 +68,8 @@ impl Fence {
         }
     }
 
-    /// What became of the fence, asking its backend or members: once a wait, before it sleeps. A member
+    /// What became of the fence, asking its backend or members: once a wait, before it sleeps or
+    /// instead. A member
     /// that is lost may be far from the walk, and a backend may know before its interrupt comes.
     fn ask(&self) -> Option<Outcome> {
         self.status();
