@@ -19,14 +19,15 @@
 pub mod algorithm;
 
 use crate::callback::{Header, Interest, Node, NodeRef};
-use crate::context::{FenceContext, allocate_context};
+use crate::context::{ContextInner, FenceContext, SeqnoOrder, allocate_context};
 use crate::errno::Errno;
-use crate::fence::{ContextRef, Fence, Inner};
-use crate::outcome::{Outcome, Status};
+use crate::fence::{Fence, Inner, Kind};
+use crate::outcome::Outcome;
 use crate::shared::{AllocError, Shared, Slot, WeakShared};
-use crate::sync::{AtomicU8, AtomicUsize, Life, Ordering};
+use crate::sync::{AtomicU8, AtomicUsize, Ordering};
 use crate::time::Timestamp;
 use algorithm::{Host, Settled};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
@@ -35,11 +36,50 @@ use core::ops::Deref;
 #[repr(C)]
 pub(crate) struct ArrayNode {
     header: Header,
+    context: ArrayContext,
     members: Vec<Fence>,
     /// See [`algorithm`]. Stored by who has the turn (Release), loaded by anybody (Acquire).
     pending: AtomicUsize,
     armed: Armed,
     fence: WeakShared<Inner>,
+}
+
+/// Where an array belongs.
+pub(crate) enum ArrayContext {
+    /// To a context somebody made.
+    Of(Arc<ContextInner>),
+    /// To one of its own.
+    Own(u64),
+}
+
+impl ArrayContext {
+    pub(crate) fn id(&self) -> u64 {
+        match self {
+            ArrayContext::Of(context) => context.id,
+            ArrayContext::Own(id) => *id,
+        }
+    }
+
+    pub(crate) fn driver_name(&self) -> &str {
+        match self {
+            ArrayContext::Of(context) => &context.driver,
+            ArrayContext::Own(_) => "dma_fence_array",
+        }
+    }
+
+    pub(crate) fn timeline_name(&self) -> &str {
+        match self {
+            ArrayContext::Of(context) => &context.timeline,
+            ArrayContext::Own(_) => "unbound",
+        }
+    }
+
+    pub(crate) fn seqnos(&self) -> SeqnoOrder {
+        match self {
+            ArrayContext::Of(context) => context.seqnos,
+            ArrayContext::Own(_) => SeqnoOrder::Bits64,
+        }
+    }
 }
 
 /// With which interest the node is on member `pending - 1`, if it is on any (ARRAY-ORDER).
@@ -70,6 +110,10 @@ impl Armed {
 }
 
 impl ArrayNode {
+    pub(crate) fn context(&self) -> &ArrayContext {
+        &self.context
+    }
+
     pub(crate) fn members(&self) -> &[Fence] {
         &self.members
     }
@@ -98,7 +142,7 @@ struct Turn(Fence);
 
 impl Turn {
     fn array(&self) -> &Shared<ArrayNode> {
-        match &self.0.0.array {
+        match self.0.array() {
             Some(array) => array,
             None => unreachable!("a turn is made of an array's fence only"),
         }
@@ -166,18 +210,12 @@ pub(crate) fn enable(fence: &Fence) {
     algorithm::enable(Turn(fence.clone()));
 }
 
-/// Asks the members: the array signals if all have, and is abandoned if one is.
-pub(crate) fn poll(fence: &Fence) -> Life {
+/// Signals the array if all members have signaled.
+pub(crate) fn poll(fence: &Fence) {
     let turn = Turn(fence.clone());
     if algorithm::signaled(&turn) {
         turn.signal(algorithm::settle(&turn));
-        return Life::Signaled;
     }
-    let members = &turn.array().members;
-    if members.iter().any(|member| member.status() == Status::Abandoned) {
-        fence.abandon();
-    }
-    fence.life()
 }
 
 /// Why members were refused.
@@ -272,29 +310,30 @@ impl ArrayAllocation {
     /// Makes the array, on a context of its own. Cannot fail and allocates nothing.
     #[doc(alias = "dma_fence_array_init")]
     pub fn init(self, members: ArrayMembers) -> FenceArray {
-        self.build(members, ContextRef::Own(allocate_context()), 1)
+        self.build(members, ArrayContext::Own(allocate_context()), 1)
     }
 
     /// Makes the array the next fence of `context`. Cannot fail and allocates nothing.
     #[doc(alias = "dma_fence_array_init")]
     pub fn init_in(self, context: &FenceContext, members: ArrayMembers) -> FenceArray {
-        self.build(members, context.as_ref(), context.next_seqno())
+        self.build(members, ArrayContext::Of(context.inner().clone()), context.next_seqno())
     }
 
     fn build(
         self,
         ArrayMembers(members): ArrayMembers,
-        context: ContextRef,
+        context: ArrayContext,
         seqno: u64,
     ) -> FenceArray {
         let node = self.node.fill(ArrayNode {
             header: Header::new::<ArrayNode>(),
+            context,
             pending: AtomicUsize::new(members.len()),
             members,
             armed: Armed::never(),
             fence: self.fence.downgrade(),
         });
-        FenceArray(Fence(self.fence.fill(Inner::new(context, seqno, None, Some(node)))))
+        FenceArray(Fence(self.fence.fill(Inner::new(Kind::Array(node), seqno, None))))
     }
 }
 
@@ -338,15 +377,9 @@ impl FenceArray {
     }
 
     /// The members, signaled ones included.
-    #[doc(alias = "dma_fence_array_for_each")]
+    #[doc(alias("dma_fence_array_for_each", "dma_fence_array_first", "dma_fence_array_next"))]
     pub fn members(&self) -> &[Fence] {
         self.0.members().unwrap_or_default()
-    }
-
-    /// Are all members of that context?
-    #[doc(alias = "dma_fence_match_context")]
-    pub fn match_context(&self, context: u64) -> bool {
-        self.members().iter().all(|member| member.context() == context)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::callback::drain;
 use crate::driver::{DriverFence, FenceAllocation};
 use crate::errno::Errno;
-use crate::fence::{ContextRef, Fence, Inner};
+use crate::fence::{Fence, Inner, Kind};
 use crate::ops::FenceOps;
 use crate::shared::Slot;
 use crate::sync::{Mutex, global};
@@ -256,12 +256,12 @@ impl FenceContext {
         self.0.seqnos.number(self.0.last_seqno.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    pub(crate) fn as_ref(&self) -> ContextRef {
-        ContextRef::Of(self.0.clone())
+    pub(crate) fn inner(&self) -> &Arc<ContextInner> {
+        &self.0
     }
 
     fn fill(&self, slot: Slot<Inner>, ops: Option<Arc<dyn FenceOps>>) -> DriverFence {
-        let inner = Inner::new(self.as_ref(), self.next_seqno(), ops, None);
+        let inner = Inner::new(Kind::Plain(self.0.clone()), self.next_seqno(), ops);
         DriverFence::new(Fence(slot.fill(inner)))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::context::{ContextInner, ContextKind};
 use crate::errno::Errno;
-use crate::fence::{ContextRef, Fence, Inner};
+use crate::fence::{Fence, Inner, Kind};
 use crate::shared::{AllocError, Slot};
 use crate::sync::Life;
 use crate::taint;
@@ -100,8 +100,8 @@ impl DriverFence {
 impl Drop for DriverFence {
     fn drop(&mut self) {
         let Some(fence) = self.fence.take() else { return };
-        match &fence.0.context {
-            ContextRef::Of(context) if context.kind == ContextKind::Hardware => {
+        match &fence.0.kind {
+            Kind::Plain(context) if context.kind == ContextKind::Hardware => {
                 abandon(&fence, context);
             }
             _ => {

@@ -1,21 +1,30 @@
 //! The consumer side of a fence.
 //!
 //! - [`inner`]: what a fence consists of
+//! - [`kind`]: what kind of fence it is: plain, array, chain or stub
 //! - [`transition`]: the three things that can happen to it: link, signal, abandon
+//! - [`describe`]: what people read
+//! - [`stub`]: fences that have signaled from the start
 
+mod describe;
 mod inner;
+mod kind;
+mod stub;
 mod transition;
 
-pub(crate) use inner::{ContextRef, Inner};
+pub use describe::Description;
+pub(crate) use inner::Inner;
+pub(crate) use kind::Kind;
 
 use crate::array::ArrayNode;
 use crate::callback::{self, Declined, FenceCallback, Interest};
+use crate::chain::ChainNode;
+use crate::errno::Errno;
 use crate::outcome::{Outcome, Signal, Status};
 use crate::shared::Shared;
 use crate::sync::Life;
 use crate::time::Timestamp;
 use alloc::borrow::Cow;
-use core::fmt;
 
 /// The shared consumer side of a fence: query it, wait for it, be called back, tell it from others.
 ///
@@ -39,7 +48,7 @@ impl Fence {
     /// Has the operation ended? True also when it failed; never true for an abandoned fence.
     ///
     /// # Context
-    /// One load, unless the fence has a [poll hook](crate::FenceOps::poll) or is an array; then the
+    /// One load, unless the fence has a [poll hook](crate::FenceOps::poll) or is a container; then the
     /// answer "done" signals it, which runs its callbacks. Never enables signaling.
     #[doc(alias = "dma_fence_is_signaled")]
     #[inline]
@@ -48,25 +57,41 @@ impl Fence {
         state.is_signaled() || (state.is_polled() && self.poll() == Life::Signaled)
     }
 
-    /// The state now; for an array all members are asked.
+    /// The state now; of a container all that it stands for is asked.
     ///
     /// # Context
     /// As [`is_signaled`](Self::is_signaled).
     #[doc(alias = "dma_fence_get_status")]
     pub fn status(&self) -> Status {
         let state = self.0.lock.load();
-        let life =
-            if state.is_polled() && !state.is_signaled() { self.poll() } else { state.life() };
-        match life {
+        let asks = state.is_polled() && !state.is_signaled();
+        match if asks { self.poll_all() } else { state.life() } {
             Life::Pending => Status::Pending,
             Life::Abandoned => Status::Abandoned,
             Life::Signaled => Status::Signaled(self.0.signal_record()),
         }
     }
 
-    /// The number of the context, unique in the process.
+    /// When the operation ended; `None` before.
+    ///
+    /// # Context
+    /// As [`is_signaled`](Self::is_signaled).
+    #[doc(alias = "dma_fence_timestamp")]
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        self.is_signaled().then(|| self.0.signal_record().timestamp)
+    }
+
+    /// Why the operation failed; `None` if it succeeded or has not ended.
+    ///
+    /// # Context
+    /// As [`is_signaled`](Self::is_signaled).
+    pub fn error(&self) -> Option<Errno> {
+        if self.is_signaled() { self.0.signal_record().result.err() } else { None }
+    }
+
+    /// The number of the context, unique in the process; 0 for a [stub](Self::signaled).
     pub fn context(&self) -> u64 {
-        self.0.context.id()
+        self.0.kind.context()
     }
 
     /// The position on the context's timeline.
@@ -78,14 +103,14 @@ impl Fence {
     #[doc(alias = "dma_fence_driver_name")]
     pub fn driver_name(&self) -> Cow<'_, str> {
         let named = self.ops().and_then(|ops| Some(Cow::Owned(ops.driver_name()?.into())));
-        named.unwrap_or(Cow::Borrowed(self.0.context.driver_name()))
+        named.unwrap_or(Cow::Borrowed(self.0.kind.driver_name()))
     }
 
     /// The timeline's name.
     #[doc(alias = "dma_fence_timeline_name")]
     pub fn timeline_name(&self) -> Cow<'_, str> {
         let named = self.ops().and_then(|ops| Some(Cow::Owned(ops.timeline_name()?.into())));
-        named.unwrap_or(Cow::Borrowed(self.0.context.timeline_name()))
+        named.unwrap_or(Cow::Borrowed(self.0.kind.timeline_name()))
     }
 
     /// Does this fence come after `other` on their timeline? `None` on different timelines, and on one
@@ -97,7 +122,24 @@ impl Fence {
         if self.context() != other.context() {
             return None;
         }
-        self.0.context.seqno_is_later(self.seqno(), other.seqno())
+        self.0.kind.seqnos().is_later(self.seqno(), other.seqno())
+    }
+
+    /// As [`is_later_than`](Self::is_later_than), and true for the fence itself.
+    #[doc(alias = "dma_fence_is_later_or_same")]
+    pub fn is_later_or_same(&self, other: &Fence) -> Option<bool> {
+        if self.same_fence(other) { Some(true) } else { self.is_later_than(other) }
+    }
+
+    /// The later one of two fences of a timeline; `None` where that has no answer.
+    #[doc(alias = "dma_fence_later")]
+    pub fn later<'a>(one: &'a Fence, other: &'a Fence) -> Option<&'a Fence> {
+        Some(if one.is_later_or_same(other)? { one } else { other })
+    }
+
+    /// Does our signal say that the operation of `other` has ended, too? Not of one that was lost.
+    pub(crate) fn supersedes(&self, other: &Fence) -> bool {
+        other.life() != Life::Abandoned && self.is_later_than(other) == Some(true)
     }
 
     /// Are both handles of one fence?
@@ -108,12 +150,40 @@ impl Fence {
     /// Does the fence stand for others?
     #[doc(alias = "dma_fence_is_container")]
     pub fn is_container(&self) -> bool {
-        self.0.array.is_some()
+        self.0.kind.is_container()
+    }
+
+    /// Is it an array?
+    #[doc(alias = "dma_fence_is_array")]
+    pub fn is_array(&self) -> bool {
+        self.array().is_some()
+    }
+
+    /// Is it a chain?
+    #[doc(alias = "dma_fence_is_chain")]
+    pub fn is_chain(&self) -> bool {
+        self.chain().is_some()
     }
 
     /// The members of an array, signaled ones included; `None` for any other fence.
     pub fn members(&self) -> Option<&[Fence]> {
-        self.array().map(ArrayNode::members)
+        self.array().map(|array| array.members())
+    }
+
+    /// Is everything that this fence stands for of that context?
+    #[doc(alias = "dma_fence_match_context")]
+    pub fn match_context(&self, context: u64) -> bool {
+        self.leaves().all(|leaf| leaf.context() == context)
+    }
+
+    /// Makes sure that a signal will come, as the first waiter does.
+    ///
+    /// # Context
+    /// Calls [`FenceOps::enable_signaling`](crate::FenceOps::enable_signaling), once; of a container,
+    /// registers its callback. May signal the fence.
+    #[doc(alias = "dma_fence_enable_sw_signaling")]
+    pub fn enable_signaling(&self) {
+        self.enable();
     }
 
     /// Calls `callback` when the fence has signaled; this is how memory gets reused.
@@ -154,34 +224,33 @@ impl Fence {
             .map_err(|(OnOutcome(callback), outcome)| Declined { callback, outcome })
     }
 
-    /// Somebody would like the fence to signal by `deadline`; arrays pass it on to their members.
+    /// Somebody would like the fence to signal by `deadline`; containers pass it on to all that they
+    /// stand for.
     #[doc(alias = "dma_fence_set_deadline")]
     pub fn set_deadline(&self, deadline: Timestamp) {
-        if let Some(ops) = self.ops() {
-            ops.set_deadline(deadline);
+        for leaf in self.leaves() {
+            if let Some(ops) = leaf.ops() {
+                ops.set_deadline(deadline);
+            }
         }
-        for member in self.members().unwrap_or_default() {
-            member.set_deadline(deadline);
+    }
+
+    pub(crate) fn array(&self) -> Option<&Shared<ArrayNode>> {
+        match &self.0.kind {
+            Kind::Array(array) => Some(array),
+            _ => None,
         }
     }
 
-    pub(crate) fn array(&self) -> Option<&ArrayNode> {
-        self.0.array.as_deref()
+    pub(crate) fn chain(&self) -> Option<&Shared<ChainNode>> {
+        match &self.0.kind {
+            Kind::Chain(chain) => Some(chain),
+            _ => None,
+        }
     }
-}
 
-/// `driver timeline context:seqno state`
-impl fmt::Display for Fence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (driver, timeline) = (self.driver_name(), self.timeline_name());
-        let (context, seqno) = (self.context(), self.seqno());
-        write!(f, "{driver} {timeline} {context}:{seqno} {}", self.status())
-    }
-}
-
-impl fmt::Debug for Fence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fence({self})")
+    pub(crate) fn address(&self) -> usize {
+        self.0.address()
     }
 }
 

@@ -8,10 +8,13 @@ extern crate std;
 
 mod array;
 mod callback;
+mod chain;
 mod context;
 mod driver;
 mod errno;
 mod fence;
+mod leaves;
+mod merge;
 mod ops;
 mod outcome;
 #[cfg(not(feature = "std"))]
@@ -20,6 +23,7 @@ mod reservation;
 mod shared;
 mod sync;
 pub mod taint;
+mod tally;
 mod time;
 #[cfg(feature = "std")]
 mod wait;
@@ -28,10 +32,13 @@ mod waker;
 pub use array::algorithm;
 pub use array::{ArrayAllocation, ArrayMembers, FenceArray, RefusalReason, RefusedMembers};
 pub use callback::{Declined, FenceCallback};
+pub use chain::{BeyondHead, ChainAllocation, ChainIter, ContainedFence, FenceChain, RefusedFence};
 pub use context::{ContextKind, FenceContext, SeqnoOrder};
 pub use driver::{DriverFence, FenceAllocation};
 pub use errno::Errno;
-pub use fence::Fence;
+pub use fence::{Description, Fence};
+pub use leaves::Leaves;
+pub use merge::{dedup, merge, try_merge};
 pub use ops::{Enabled, FenceOps};
 pub use outcome::{FenceError, Outcome, Signal, Status, WaitError};
 pub use reservation::{AddError, ReservationGuard, ReservationObject, ReservationStatus, Usage};

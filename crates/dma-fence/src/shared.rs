@@ -2,9 +2,10 @@
 //!
 //! # Implementation notes
 //!
-//! `alloc`'s `Arc` would do but for three things that fences need: an allocation that can fail and is
+//! `alloc`'s `Arc` would do but for four things that fences need: an allocation that can fail and is
 //! apart from its initialisation ([`Slot`]), thin pointers that can go through a type-erased list
-//! ([`Shared::into_raw`]), and a weak handle that the model checker can see.
+//! ([`Shared::into_raw`]), a last look at the value before it goes ([`Shared::release`]), and a weak
+//! handle that the model checker can see.
 //!
 //! | word | who | transition | ordering | pairs with |
 //! |---|---|---|---|---|
@@ -155,6 +156,51 @@ impl<T> Shared<T> {
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.ptr == other.ptr
     }
+
+    /// Tells values apart that are alive at the same time.
+    pub(crate) fn address(&self) -> usize {
+        self.ptr.addr().get()
+    }
+
+    /// Gives the handle up. If it was the last one, `last` gets the value before it is dropped.
+    ///
+    /// A value that owns a handle of its own type takes it out there: so a long row of them is let go
+    /// in a loop instead of by recursion.
+    pub(crate) fn release<R>(this: Self, last: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let this = ManuallyDrop::new(this);
+        if this.counted().strong.fetch_sub(1, Ordering::Release) != 1 {
+            return None;
+        }
+        fence(Ordering::Acquire);
+        // The count that the strong handles held together goes at the end, even if a drop panics.
+        let _memory = WeakShared { ptr: this.ptr, _owns: PhantomData::<Counted<T>> };
+        // SAFETY: COUNT-ALIVE: we took strong to 0, so the value is ours alone.
+        let mut value = unsafe { DropInPlace::new(&mut (*this.ptr.as_ptr()).value) };
+        Some(last(value.get()))
+    }
+}
+
+/// A value that is dropped where it lies, also if whoever looks at it last panics.
+struct DropInPlace<'a, T>(&'a mut MaybeUninit<T>);
+
+impl<'a, T> DropInPlace<'a, T> {
+    /// # Safety
+    /// The value is initialised, and nobody uses it after this.
+    unsafe fn new(value: &'a mut MaybeUninit<T>) -> Self {
+        DropInPlace(value)
+    }
+
+    fn get(&mut self) -> &mut T {
+        // SAFETY: Initialised by the contract of `new`.
+        unsafe { self.0.assume_init_mut() }
+    }
+}
+
+impl<T> Drop for DropInPlace<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: Initialised and used for the last time, by the contract of `new`.
+        unsafe { self.0.assume_init_drop() };
+    }
 }
 
 impl<T> Deref for Shared<T> {
@@ -175,14 +221,8 @@ impl<T> Clone for Shared<T> {
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        if self.counted().strong.fetch_sub(1, Ordering::Release) != 1 {
-            return;
-        }
-        fence(Ordering::Acquire);
-        // The count that the strong handles held together goes at the end, even if a drop panics.
-        let _memory = WeakShared { ptr: self.ptr, _owns: PhantomData::<Counted<T>> };
-        // SAFETY: COUNT-ALIVE: we took strong to 0, so the value is ours alone.
-        unsafe { (*self.ptr.as_ptr()).value.assume_init_drop() };
+        // Made of our own count, which goes with it and not a second time with us.
+        Shared::release(Shared { ptr: self.ptr, _owns: PhantomData }, |_| ());
     }
 }
 

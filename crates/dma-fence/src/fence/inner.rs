@@ -1,14 +1,11 @@
 //! What a fence consists of.
 
-use super::Fence;
-use crate::array::ArrayNode;
+use super::{Fence, Kind};
 use crate::callback::List;
-use crate::context::ContextInner;
 use crate::errno::Errno;
 use crate::ops::FenceOps;
 use crate::outcome::Signal;
-use crate::shared::Shared;
-use crate::sync::{AtomicI32, AtomicU64, Ordering, State, StateLock};
+use crate::sync::{AtomicI32, AtomicU64, Life, Ordering, State, StateLock};
 use crate::time::Timestamp;
 use alloc::sync::Arc;
 
@@ -21,8 +18,7 @@ pub(crate) struct Inner {
     error: AtomicI32,
     timestamp: AtomicU64,
     pub(crate) seqno: u64,
-    pub(crate) context: ContextRef,
-    pub(crate) array: Option<Shared<ArrayNode>>,
+    pub(crate) kind: Kind,
 }
 
 /// What the fence's lock guards.
@@ -34,34 +30,29 @@ pub(crate) struct Guarded {
     pub(crate) next_abandoned: Option<Fence>,
 }
 
-/// Where a fence belongs.
-pub(crate) enum ContextRef {
-    /// To a context somebody made.
-    Of(Arc<ContextInner>),
-    /// To a context of its own: an array.
-    Own(u64),
-}
-
 impl Inner {
-    pub(crate) fn new(
-        context: ContextRef,
-        seqno: u64,
-        ops: Option<Arc<dyn FenceOps>>,
-        array: Option<Shared<ArrayNode>>,
-    ) -> Inner {
-        let polled = array.is_some() || ops.as_ref().is_some_and(|ops| ops.polls());
-        let to_enable = array.is_some() || ops.is_some();
-        let state = State::NEW.polled(polled).to_enable(to_enable);
+    /// A pending fence.
+    pub(crate) fn new(kind: Kind, seqno: u64, ops: Option<Arc<dyn FenceOps>>) -> Inner {
+        let polled = kind.is_container() || ops.as_ref().is_some_and(|ops| ops.polls());
+        let to_enable = kind.is_container() || ops.is_some();
+        Inner::in_state(State::NEW.polled(polled).to_enable(to_enable), kind, seqno, ops)
+    }
+
+    /// A fence that has signaled before anybody sees it.
+    pub(crate) fn signaled(signal: Signal) -> Inner {
+        let inner = Inner::in_state(State::NEW.with_life(Life::Signaled), Kind::Stub, 0, None);
+        inner.record(signal);
+        inner
+    }
+
+    fn in_state(state: State, kind: Kind, seqno: u64, ops: Option<Arc<dyn FenceOps>>) -> Inner {
+        let guarded = Guarded { callbacks: List::new(), ops, next_abandoned: None };
         Inner {
-            lock: StateLock::new(
-                state,
-                Guarded { callbacks: List::new(), ops, next_abandoned: None },
-            ),
+            lock: StateLock::new(state, guarded),
             error: AtomicI32::new(0),
             timestamp: AtomicU64::new(0),
             seqno,
-            context,
-            array,
+            kind,
         }
     }
 
@@ -84,38 +75,6 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(array) = &self.array {
-            ArrayNode::disarm(array);
-        }
-    }
-}
-
-impl ContextRef {
-    pub(crate) fn id(&self) -> u64 {
-        match self {
-            ContextRef::Of(context) => context.id,
-            ContextRef::Own(id) => *id,
-        }
-    }
-
-    pub(crate) fn driver_name(&self) -> &str {
-        match self {
-            ContextRef::Of(context) => &context.driver,
-            ContextRef::Own(_) => "dma_fence_array",
-        }
-    }
-
-    pub(crate) fn timeline_name(&self) -> &str {
-        match self {
-            ContextRef::Of(context) => &context.timeline,
-            ContextRef::Own(_) => "unbound",
-        }
-    }
-
-    pub(crate) fn seqno_is_later(&self, this: u64, other: u64) -> Option<bool> {
-        match self {
-            ContextRef::Of(context) => context.seqnos.is_later(this, other),
-            ContextRef::Own(_) => Some(this > other),
-        }
+        self.kind.released();
     }
 }

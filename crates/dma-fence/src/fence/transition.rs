@@ -16,13 +16,12 @@
 //! NO-USER-CODE: no hook, callback or drop of either happens under the lock.
 #![allow(unsafe_code)]
 
-use super::Fence;
 use super::inner::Guarded;
-use crate::array;
+use super::{Fence, kind};
 use crate::callback::{Interest, NodeRef, drain};
 use crate::errno::Errno;
 use crate::ops::{Enabled, FenceOps};
-use crate::outcome::{Outcome, Signal};
+use crate::outcome::{Outcome, Signal, Status};
 use crate::sync::{Life, State, StateGuard};
 use crate::time::Timestamp;
 use alloc::sync::Arc;
@@ -151,20 +150,31 @@ impl Fence {
         if guard.state().life() == Life::Pending { guard.ops.clone() } else { None }
     }
 
-    /// Asks the hook or the members where the fence is in its life, and follows their answer.
+    /// Asks the hook, or what a container stands for, whether the fence has signaled, and follows the
+    /// answer.
     #[cold]
     pub(crate) fn poll(&self) -> Life {
         if self.is_container() {
-            return array::poll(self);
-        }
-        if let Some(result) = self.ops().and_then(|ops| ops.poll()) {
+            kind::poll(self);
+        } else if let Some(result) = self.ops().and_then(|ops| ops.poll()) {
             self.complete_for_hook(result);
         }
         self.life()
     }
 
+    /// As [`poll`](Self::poll), and looks for what has been lost, anywhere in a container.
+    #[cold]
+    pub(crate) fn poll_all(&self) -> Life {
+        let life = self.poll();
+        let lost = |fence: Fence| fence.status() == Status::Abandoned;
+        if life == Life::Pending && self.is_container() && self.leaves().any(lost) {
+            self.abandon();
+        }
+        self.life()
+    }
+
     /// Makes sure, once, that a signal will come.
-    fn enable(&self) {
+    pub(super) fn enable(&self) {
         if !self.0.lock.load().is_to_enable() {
             return;
         }
@@ -175,10 +185,10 @@ impl Fence {
         }
         let ops = if state.life() == Life::Pending { guard.ops.clone() } else { None };
         guard.unlock_as(state.to_enable(false));
-        // In a scope: callbacks wait until the walk of an array is done, and a panic until the hook's
+        // In a scope: callbacks wait until the walk of a container is done, and a panic until the hook's
         // caller has done its part.
         drain::scope(|| match ops {
-            _ if self.is_container() => array::enable(self),
+            _ if self.is_container() => kind::enable(self),
             Some(ops) => {
                 if let Some(Enabled::Done(result)) = drain::guarded(|| ops.enable_signaling(self)) {
                     self.complete_for_hook(result);

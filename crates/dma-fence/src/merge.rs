@@ -1,0 +1,122 @@
+//! Merging: one fence for many, without signaled ones, duplicates or containers.
+
+use crate::array::{ArrayAllocation, ArrayMembers};
+use crate::fence::Fence;
+use crate::outcome::Status;
+use crate::shared::AllocError;
+use crate::tally::Tally;
+use alloc::vec::Vec;
+
+/// One fence that signals when all of `fences` have, whatever containers they are.
+///
+/// - None is pending: a signaled fence with the latest timestamp and the error that came first in time.
+/// - One is pending: that fence itself.
+/// - Else an array of the pending ones, sorted by context, with only the latest of each context.
+///
+/// An abandoned fence is pending, and no later one makes it superfluous. The order of the input makes no
+/// difference.
+///
+/// # Context
+/// Allocates; where that must not fail, see [`try_merge`]. Asks the fences as [`Fence::status`] does.
+///
+/// ```
+/// use dma_fence::{FenceContext, merge};
+/// let (gpu, disk) = (FenceContext::hardware("gpu", "0"), FenceContext::hardware("disk", "0"));
+/// let (first, second, write) = (gpu.new_fence(), gpu.new_fence(), disk.new_fence());
+/// let merged = merge([second.fence(), write.fence(), first.fence()]);
+/// assert_eq!(merged.members().unwrap().len(), 2, "the second one of the GPU stands for the first");
+/// let again = merge([merged, write.fence()]);
+/// assert_eq!(again.members().unwrap().len(), 2);
+/// # first.signal(Ok(())); second.signal(Ok(())); write.signal(Ok(()));
+/// # assert!(merge([again]).is_signaled());
+/// ```
+///
+/// # Panics
+/// As any collection, if there is no memory.
+#[doc(alias = "dma_fence_unwrap_merge")]
+pub fn merge(fences: impl IntoIterator<Item = Fence>) -> Fence {
+    try_merge(fences).expect("out of memory")
+}
+
+/// As [`merge`], where memory may be short.
+///
+/// # Errors
+/// There was no memory; nothing has changed.
+#[doc(alias = "dma_fence_unwrap_merge")]
+pub fn try_merge(fences: impl IntoIterator<Item = Fence>) -> Result<Fence, AllocError> {
+    let mut leaves = Vec::new();
+    for leaf in fences.into_iter().flat_map(|fence| fence.leaves()) {
+        leaves.try_reserve(1).map_err(|_| AllocError)?;
+        leaves.push(leaf);
+    }
+    // Before the signaled ones are told apart: among errors of the same time the order decides.
+    sort(&mut leaves);
+    let mut signaled = None;
+    leaves.retain(|leaf| match leaf.status() {
+        Status::Signaled(signal) => {
+            let tally = Tally::of(signal);
+            signaled = Some(signaled.map_or(tally, |before: Tally| before.and(tally)));
+            false
+        }
+        _ => true,
+    });
+    drop_superseded(&mut leaves);
+    match leaves.len() {
+        0 => {
+            signaled.map_or_else(|| Ok(Fence::signaled()), |t| Fence::try_signaled_with(t.signal()))
+        }
+        1 => Ok(leaves.remove(0)),
+        _ => {
+            // Leaves are no containers, and there are some.
+            let members = ArrayMembers::new(leaves).map_err(|_| AllocError)?;
+            Ok(ArrayAllocation::new()?.init(members).into())
+        }
+    }
+}
+
+/// Sorts `fences` by context and leaves only those that no other makes superfluous: duplicates go, and so
+/// does what another of the same context is later than, unless it is abandoned.
+///
+/// ```
+/// use dma_fence::{FenceContext, dedup};
+/// let gpu = FenceContext::software("gpu", "ring 0");
+/// let (first, second) = (gpu.new_fence(), gpu.new_fence());
+/// let mut fences = vec![second.fence(), first.fence(), second.fence()];
+/// dedup(&mut fences);
+/// assert_eq!(fences.len(), 1);
+/// assert!(fences[0].same_fence(&second.fence()));
+/// ```
+#[doc(alias = "dma_fence_dedup_array")]
+pub fn dedup(fences: &mut Vec<Fence>) {
+    sort(fences);
+    drop_superseded(fences);
+}
+
+fn sort(fences: &mut [Fence]) {
+    fences.sort_unstable_by_key(|fence| (fence.context(), fence.seqno(), fence.address()));
+}
+
+/// `fences` are sorted.
+fn drop_superseded(fences: &mut Vec<Fence>) {
+    fences.dedup_by(|next, fence| next.same_fence(fence));
+    let same_context = |a: &Fence, b: &Fence| a.context() == b.context();
+    for timeline in fences.chunk_by_mut(same_context) {
+        latest_first(timeline);
+    }
+    let mut latest: Option<Fence> = None;
+    fences.retain(|fence| match &latest {
+        Some(latest) if same_context(latest, fence) => !latest.supersedes(fence),
+        _ => {
+            latest = Some(fence.clone());
+            true
+        }
+    });
+}
+
+/// Numbers that wrap are not sorted by time, so the latest one is looked for.
+fn latest_first(timeline: &mut [Fence]) {
+    let later = |index: usize, than: usize| timeline[index].is_later_than(&timeline[than]);
+    let latest = (1..timeline.len())
+        .fold(0, |latest, index| if later(index, latest) == Some(true) { index } else { latest });
+    timeline[..=latest].rotate_right(1);
+}
