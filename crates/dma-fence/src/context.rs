@@ -170,6 +170,15 @@ impl FenceContext {
         Self::new(ContextKind::Software, driver, timeline, SeqnoOrder::Bits64)
     }
 
+    /// The next fence gets `seqno`, as a device's own counter has it; without this the first is 1.
+    ///
+    /// Drivers of devices that count in 32 bits like to begin shortly before the end, so that what wraps
+    /// is seen to wrap.
+    pub fn starting_at(self, seqno: u64) -> Self {
+        self.0.last_seqno.store(seqno.wrapping_sub(1), Ordering::Relaxed);
+        self
+    }
+
     /// The context's number, unique in the process and never reused.
     pub fn id(&self) -> u64 {
         self.0.id
@@ -253,7 +262,8 @@ impl FenceContext {
     }
 
     pub(crate) fn next_seqno(&self) -> u64 {
-        self.0.seqnos.number(self.0.last_seqno.fetch_add(1, Ordering::Relaxed) + 1)
+        let last = self.0.last_seqno.fetch_add(1, Ordering::Relaxed);
+        self.0.seqnos.number(last.wrapping_add(1))
     }
 
     pub(crate) fn inner(&self) -> &Arc<ContextInner> {

@@ -179,6 +179,15 @@ fn a_lost_member_is_found_by_who_asks_and_by_who_waits() {
 }
 
 #[test]
+fn an_array_that_nobody_waited_for_is_looked_at_again_after_the_reset() {
+    let context = hardware();
+    let array = FenceArray::new(vec![lost(&context)]).unwrap();
+    assert_eq!(array.status(), Status::Abandoned);
+    context.declare_idle(Errno::EIO);
+    assert_eq!(array.wait(), Err(FenceError::Failed(Errno::EIO)));
+}
+
+#[test]
 fn an_abandoned_array_still_goes_when_its_last_handle_goes() {
     let context = hardware();
     let backend = Backend::silent();

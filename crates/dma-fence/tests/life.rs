@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{Log, hardware, in_time, lost, panic_of, software};
+use common::{Backend, Log, hardware, in_time, lost, panic_of, software};
 use dma_fence::{
-    ContextKind, Declined, Errno, FenceAllocation, FenceContext, FenceError, FenceOps, Outcome,
-    SeqnoOrder, Signal, Status, Timestamp, WaitError, taint,
+    ContextKind, Declined, Errno, Fence, FenceAllocation, FenceContext, FenceError, FenceOps,
+    Outcome, SeqnoOrder, Signal, Status, Timestamp, WaitError, taint,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -294,7 +294,52 @@ fn later_is_an_answer_within_one_context_only() {
         assert_eq!(one.is_later_than(&two), later.map(|_| false));
         assert_eq!(one.is_later_than(&one), later.map(|_| false));
         assert_eq!(one.is_later_than(&other), None);
+        assert_eq!(two.is_later_or_same(&one), later);
+        assert_eq!(one.is_later_or_same(&one), Some(true));
+        for (a, b) in [(&one, &two), (&two, &one)] {
+            assert_eq!(Fence::later(a, b).map(Fence::seqno), later.map(|_| 2));
+        }
+        assert!(Fence::later(&one, &other).is_none());
     }
+}
+
+#[test]
+fn a_driver_says_where_its_numbers_begin() {
+    let narrow = FenceContext::new(ContextKind::Software, "test", "narrow", SeqnoOrder::Bits32);
+    let narrow = narrow.starting_at(u64::from(u32::MAX));
+    let (last, first) = (lost(&narrow), lost(&narrow));
+    assert_eq!((last.seqno(), first.seqno()), (u64::from(u32::MAX), 0));
+    assert_eq!(first.is_later_than(&last), Some(true));
+    assert_eq!(lost(&software().starting_at(0)).seqno(), 0);
+    assert_eq!(lost(&software().starting_at(7)).seqno(), 7);
+}
+
+#[test]
+fn a_stub_has_signaled_and_is_on_no_timeline() {
+    let told = Signal { result: Err(Errno::EIO), timestamp: Timestamp::from_nanos(3) };
+    let own = Fence::signaled_with(told);
+    assert_eq!(own.status(), Status::Signaled(told));
+    assert_eq!((own.error(), own.timestamp()), (Some(Errno::EIO), Some(told.timestamp)));
+    assert_eq!(own.to_string(), "stub stub 0:0 signaled with EIO (input/output error)");
+    assert_eq!(own.is_later_than(&Fence::signaled()), None);
+    assert!(own.on_signal(|_| ()).is_err());
+    let pending = software().new_fence();
+    assert_eq!((pending.fence().error(), pending.fence().timestamp()), (None, None));
+}
+
+#[test]
+fn signaling_is_enabled_once_for_whoever_asks() {
+    let backend = Backend::silent();
+    let producer = hardware().new_fence_with(backend.clone());
+    for _ in 0..2 {
+        producer.fence().enable_signaling();
+        assert_eq!(backend.times_enabled(), 1);
+    }
+    producer.signal(Ok(()));
+    let done = Backend::already_done(Err(Errno::EIO));
+    let producer = hardware().new_fence_with(done);
+    producer.fence().enable_signaling();
+    assert_eq!(producer.fence().error(), Some(Errno::EIO));
 }
 
 #[test]

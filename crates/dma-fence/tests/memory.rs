@@ -5,8 +5,8 @@ mod common;
 
 use common::{hardware, lost, rounds, software};
 use dma_fence::{
-    ArrayAllocation, ArrayMembers, Errno, Fence, FenceAllocation, FenceArray, ReservationObject,
-    Usage,
+    ArrayAllocation, ArrayMembers, ChainAllocation, ContainedFence, DriverFence, Errno, Fence,
+    FenceAllocation, FenceArray, FenceChain, ReservationObject, Usage, merge,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
@@ -93,6 +93,15 @@ fn a_signal_that_walks_an_array_allocates_nothing() {
     assert!(array.is_signaled());
 }
 
+/// A chain of two points and their producers, the first one first.
+fn two_points() -> (DriverFence, DriverFence, FenceChain) {
+    let context = hardware();
+    let (first, second) = (context.new_fence(), context.new_fence());
+    let one = FenceChain::new(None, first.fence(), 1).unwrap();
+    let head = FenceChain::new(Some(one.into()), second.fence(), 2).unwrap();
+    (first, second, head)
+}
+
 #[test]
 fn nested_signals_allocate_nothing() {
     let context = hardware();
@@ -106,6 +115,15 @@ fn nested_signals_allocate_nothing() {
     first.fence().on_signal(signals).unwrap().detach();
     assert_eq!(allocations(|| first.signal(Ok(()))), 0);
     assert!(array.is_signaled());
+}
+
+#[test]
+fn a_signal_that_walks_a_chain_allocates_nothing() {
+    let (first, second, head) = two_points();
+    head.on_signal(|_| ()).unwrap().detach();
+    assert_eq!(allocations(|| second.signal(Ok(()))), 0, "goes on to the first");
+    assert_eq!(allocations(|| first.signal(Err(Errno::EIO))), 0, "signals the chain");
+    assert!(head.is_signaled());
 }
 
 #[test]
@@ -158,6 +176,42 @@ fn an_array_is_at_most_two_allocations_and_its_initialisation_none() {
         producer.signal(Ok(()));
         assert!(array.unwrap().is_signaled());
     }
+}
+
+#[test]
+fn a_chain_node_is_two_allocations_and_its_initialisation_none() {
+    let producer = hardware().new_fence();
+    assert_eq!(allocations(|| drop(FenceChain::new(None, producer.fence(), 1).unwrap())), 2);
+    let first = FenceChain::new(None, producer.fence(), 1).unwrap();
+    let memory = ChainAllocation::new().unwrap();
+    let contained = ContainedFence::new(producer.fence()).unwrap();
+    let init = || drop(memory.init(Some(first.into()), contained, 2));
+    assert_eq!(allocations(init), 0);
+    producer.signal(Ok(()));
+}
+
+#[test]
+fn walking_a_chain_and_unwrapping_allocate_nothing() {
+    let (first, second, head) = two_points();
+    let walk = || {
+        let _ = (head.prev(), head.iter().count(), head.find_seqno(1), head.leaves().count());
+        let _ = (head.is_signaled(), head.status(), head.match_context(0));
+    };
+    // The first one who asks for the stub makes it.
+    drop(Fence::signaled());
+    assert_eq!(allocations(walk), 0);
+    first.signal(Ok(()));
+    assert_eq!(allocations(walk), 0);
+    second.signal(Ok(()));
+    assert_eq!(allocations(walk), 0);
+}
+
+#[test]
+fn a_merge_allocates_its_list_and_the_array_that_takes_it() {
+    let producers: Vec<_> = (0..4).map(|_| hardware().new_fence()).collect();
+    let fences: Vec<Fence> = producers.iter().map(|producer| producer.fence()).collect();
+    assert_eq!(allocations(|| drop(merge(fences.iter().cloned()))), 3);
+    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
 }
 
 #[test]
@@ -253,6 +307,39 @@ fn a_pending_array_is_freed_with_its_last_handle_wherever_its_callback_is() {
     }
 }
 
+fn chains_that_signal() {
+    let (first, second, head) = two_points();
+    head.on_signal(|_| ()).unwrap().detach();
+    head.iter().for_each(|point| point.on_signal(|_| ()).unwrap().detach());
+    second.signal(Err(Errno::EIO));
+    assert_eq!(head.iter().count(), 2);
+    first.signal(Ok(()));
+    assert!(head.is_signaled());
+}
+
+fn chains_that_are_dropped_pending() {
+    let (first, second, head) = two_points();
+    drop(head.on_signal(|_| ()));
+    let point = head.find_seqno(1).unwrap();
+    drop(point.on_outcome(|_| ()));
+    drop(FenceChain::new(None, head.clone().into(), 3).unwrap_err());
+    drop((ChainAllocation::new().unwrap(), ContainedFence::new(first.fence()).unwrap()));
+    drop(head);
+    second.signal(Ok(()));
+    drop(point);
+    first.signal(Ok(()));
+}
+
+fn merges() {
+    let (first, second, head) = two_points();
+    let third = hardware().new_fence();
+    let merged = merge([head.clone().into(), lost(&software()), third.fence()]);
+    first.signal(Ok(()));
+    third.signal(Ok(()));
+    drop(merge([merged, head.into()]));
+    second.signal(Ok(()));
+}
+
 #[test]
 fn an_abandoned_array_is_freed_with_its_last_handle() {
     let context = hardware();
@@ -300,7 +387,9 @@ fn fill_the_taint_record() {
 
 #[test]
 fn row_11_nothing_leaks_however_it_ends() {
-    let stories: [(&str, fn()); 4] = [
+    let stories: [(&str, fn()); 6] = [
+        ("chains that signal", chains_that_signal),
+        ("chains that are dropped pending", chains_that_are_dropped_pending),
         ("fences that signal", fences_that_signal),
         ("arrays that signal", arrays_that_signal),
         ("arrays that are dropped pending", arrays_that_are_dropped_pending),
@@ -317,6 +406,7 @@ fn row_11_nothing_leaks_once_the_context_is_declared_idle() {
     let clean = (0..rounds(50, 5)).any(|_| {
         leaks(|| {
             fences_that_are_lost();
+            merges();
             fill_the_taint_record();
         }) == 0
     });

@@ -40,7 +40,13 @@ impl Fence {
 
     /// What somebody with that interest would be told now.
     pub(crate) fn decided(&self, interest: Interest) -> Option<Outcome> {
-        self.decision(self.0.lock.load(), interest)
+        let mut state = self.0.lock.load();
+        if state.life() == Life::Abandoned && self.is_container() {
+            // What it stands for may have signaled after all, and nobody waits for that yet.
+            self.poll();
+            state = self.0.lock.load();
+        }
+        self.decision(state, interest)
     }
 
     fn decision(&self, state: State, interest: Interest) -> Option<Outcome> {
