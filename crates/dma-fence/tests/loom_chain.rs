@@ -84,6 +84,26 @@ fn nothing_is_lost_or_counted_twice_when_nodes_are_let_go_beside_each_other() {
     });
 }
 
+/// Of errors at the same time the earlier point's counts, also if two walk the same way.
+#[test]
+fn two_who_let_go_the_same_nodes_agree_on_their_order() {
+    loom::model(|| {
+        let context = FenceContext::software("model", "points");
+        let (a, b, c) = (context.new_fence(), context.new_fence(), context.new_fence());
+        let one = FenceChain::new(None, a.fence(), 1).unwrap();
+        let two = FenceChain::new(Some(one.into()), b.fence(), 2).unwrap();
+        let head = FenceChain::new(Some(two.into()), c.fence(), 3).unwrap();
+        at(a, 5, Err(Errno::EIO));
+        at(b, 5, Err(Errno::ENOSPC));
+        let walked = head.clone();
+        let walker = thread::spawn(move || assert!(walked.prev().is_none()));
+        assert!(head.prev().is_none());
+        walker.join().unwrap();
+        at(c, 5, Ok(()));
+        assert_eq!(head.error(), Some(Errno::EIO));
+    });
+}
+
 #[test]
 fn the_last_handle_goes_while_the_armed_point_signals() {
     loom::model(|| {

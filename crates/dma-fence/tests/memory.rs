@@ -341,6 +341,30 @@ fn merges() {
 }
 
 #[test]
+fn a_pending_chain_is_freed_with_its_last_handle_wherever_its_callback_is() {
+    for signaled in 0..2 {
+        let context = hardware();
+        let [first, second] = [context.new_fence(), context.new_fence()];
+        let before = LIVE.get();
+        let one = FenceChain::new(None, first.fence(), 1).unwrap();
+        let head = FenceChain::new(Some(one.into()), second.fence(), 2).unwrap();
+        let callback = head.on_outcome(|_| ()).unwrap();
+        if signaled == 1 {
+            second.signal(Ok(()));
+        } else {
+            first.signal(Ok(()));
+        }
+        drop(head);
+        drop(callback);
+        assert_eq!(
+            LIVE.get() - before,
+            -1,
+            "the signaled fence, of which the chain had the last handle"
+        );
+    }
+}
+
+#[test]
 fn an_abandoned_array_is_freed_with_its_last_handle() {
     let context = hardware();
     let producer = context.new_fence();
