@@ -365,6 +365,24 @@ fn a_pending_chain_is_freed_with_its_last_handle_wherever_its_callback_is() {
 }
 
 #[test]
+fn a_signaled_chain_keeps_no_fence_but_its_own() {
+    let context = hardware();
+    let [first, second] = [context.new_fence(), context.new_fence()];
+    let before = LIVE.get();
+    let one = FenceChain::new(None, first.fence(), 1).unwrap();
+    let head = FenceChain::new(Some(one.into()), second.fence(), 2).unwrap();
+    head.on_signal(|_| ()).unwrap().detach();
+    second.signal(Ok(()));
+    first.signal(Ok(()));
+    assert_eq!(
+        LIVE.get() - before,
+        2 - 1,
+        "the head is two allocations, and the first fence is gone"
+    );
+    assert!(head.is_signaled());
+}
+
+#[test]
 fn an_abandoned_array_is_freed_with_its_last_handle() {
     let context = hardware();
     let producer = context.new_fence();
