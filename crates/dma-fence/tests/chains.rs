@@ -249,6 +249,7 @@ fn an_abandoned_point_is_not_let_go() {
     let pending = context.new_fence();
     let head = FenceChain::new(Some(one.into()), pending.fence(), 2).unwrap();
     assert_eq!(seqnos(&head), [2, 1]);
+    assert_eq!(head.prev().unwrap().seqno(), 1);
     pending.signal(Ok(()));
     assert!(!head.is_signaled());
     assert_eq!(head.find_seqno(1).unwrap().status(), Status::Abandoned);
