@@ -25,9 +25,7 @@ mod sync;
 pub mod taint;
 mod tally;
 mod time;
-#[cfg(feature = "std")]
 mod wait;
-mod waker;
 
 pub use array::algorithm;
 pub use array::{ArrayAllocation, ArrayMembers, FenceArray, RefusalReason, RefusedMembers};
@@ -44,9 +42,12 @@ pub use outcome::{FenceError, Outcome, Signal, Status, WaitError};
 pub use reservation::{AddError, ReservationGuard, ReservationObject, ReservationStatus, Usage};
 pub use shared::AllocError;
 pub use time::Timestamp;
+pub use wait::{AllFuture, AnyFuture, FenceFuture, all_of, any_of};
 #[cfg(feature = "std")]
-pub use wait::{wait_all, wait_any};
-pub use waker::FenceFuture;
+pub use wait::{
+    WaitAnyError, wait_all, wait_all_timeout, wait_all_until, wait_any, wait_any_timeout,
+    wait_any_until,
+};
 
 /// The example in the repository's README runs, too.
 #[cfg(doctest)]

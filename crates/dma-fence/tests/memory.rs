@@ -6,11 +6,14 @@ mod common;
 use common::{hardware, lost, rounds, software};
 use dma_fence::{
     ArrayAllocation, ArrayMembers, ChainAllocation, ContainedFence, DriverFence, Errno, Fence,
-    FenceAllocation, FenceArray, FenceChain, ReservationObject, Usage, merge,
+    FenceAllocation, FenceArray, FenceChain, ReservationObject, Usage, all_of, any_of, merge,
+    wait_all_timeout, wait_any_timeout,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
-use std::future::IntoFuture;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 /// Counts per thread, for the tests of a file run side by side.
@@ -404,6 +407,25 @@ fn a_cancelled_callback_is_freed_while_the_fence_is_pending() {
     let _ = fence.wait_timeout(Duration::from_nanos(1));
     assert_eq!(LIVE.get(), before);
     producer.signal(Ok(()));
+}
+
+#[test]
+fn a_wait_for_several_leaves_nothing_on_those_that_are_pending() {
+    let (pending, winner) = (hardware().new_fence(), hardware().new_fence());
+    let fences = [pending.fence(), winner.fence()];
+    let before = LIVE.get();
+    let limit = Duration::from_nanos(1);
+    assert!(wait_any_timeout(&fences, limit).is_err() && wait_all_timeout(&fences, limit).is_err());
+    assert_eq!(LIVE.get(), before);
+    let (mut any, mut all) = (any_of(fences.clone()), all_of(fences.clone()));
+    let mut nobody = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut any).poll(&mut nobody).is_pending());
+    assert!(Pin::new(&mut all).poll(&mut nobody).is_pending());
+    winner.signal(Ok(()));
+    assert!(Pin::new(&mut any).poll(&mut nobody).is_ready());
+    drop((any, all));
+    assert_eq!(LIVE.get(), before);
+    pending.signal(Ok(()));
 }
 
 fn reservations() {

@@ -2,7 +2,9 @@
 #![cfg(all(not(feature = "std"), not(loom)))]
 
 use dma_fence::platform::{Platform, install};
-use dma_fence::{DriverFence, Errno, FenceArray, FenceContext, Status, Timestamp};
+use dma_fence::{
+    DriverFence, Errno, FenceArray, FenceContext, FenceError, Status, Timestamp, all_of, any_of,
+};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Once};
@@ -107,4 +109,20 @@ fn arrays_and_abandoned_fences_work() {
     assert_eq!(told.load(Ordering::Relaxed), 1);
     assert_eq!(context.declare_idle(Errno::EIO), 1);
     assert!(matches!(array.status(), Status::Signaled(s) if s.result == Err(Errno::EIO)));
+}
+
+#[test]
+fn futures_of_several_need_no_std() {
+    host();
+    let context = FenceContext::hardware("test", "several");
+    let (a, b) = (context.new_fence(), context.new_fence());
+    let fences = [a.fence(), b.fence()];
+    let signaler = thread::spawn(move || {
+        b.signal(Err(Errno::EIO));
+        a.signal(Ok(()));
+    });
+    let winner = pollster::block_on(any_of(fences.clone())).unwrap();
+    assert!(matches!(winner.1.result(), Ok(()) | Err(FenceError::Failed(Errno::EIO))));
+    assert_eq!(pollster::block_on(all_of(fences)), Err(FenceError::Failed(Errno::EIO)));
+    signaler.join().unwrap();
 }

@@ -1,14 +1,15 @@
-//! Waiting with `.await`.
+//! Awaiting one fence.
 
-use crate::callback::{FenceCallback, Interest, drain};
+use super::several::Sleeper;
+use super::waker::WakerCell;
+use crate::callback::{FenceCallback, drain};
 use crate::fence::Fence;
 use crate::outcome::FenceError;
-use crate::sync::Mutex;
 use alloc::sync::Arc;
 use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 /// Resolves when the fence has signaled or was abandoned.
 ///
@@ -30,31 +31,17 @@ pub struct FenceFuture {
     registered: Option<(FenceCallback, Arc<WakerCell>)>,
 }
 
-/// The waker of the task that polled last; empty once woken.
-struct WakerCell(Mutex<Option<Waker>>);
-
-impl WakerCell {
-    /// The waker that was there before is dropped by the caller: its drop is the executor's code.
-    fn set(&self, waker: Option<Waker>) -> Option<Waker> {
-        core::mem::replace(&mut *self.0.lock(), waker)
-    }
-}
-
 impl Future for FenceFuture {
     type Output = Result<(), FenceError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if let Some((_, cell)) = &this.registered {
-            let _old = cell.set(Some(cx.waker().clone()));
+            cell.set(cx.waker());
         } else {
-            let cell = Arc::new(WakerCell(Mutex::new(Some(cx.waker().clone()))));
+            let cell = Arc::new(WakerCell::new(cx.waker()));
             let woken = cell.clone();
-            let wake = move |_: &_| {
-                if let Some(waker) = woken.set(None) {
-                    waker.wake();
-                }
-            };
+            let wake = move |_: &_| woken.wake();
             match this.fence.on_outcome(wake) {
                 Err(declined) => return Poll::Ready(declined.outcome.result()),
                 Ok(callback) => this.registered = Some((callback, cell)),
@@ -65,8 +52,8 @@ impl Future for FenceFuture {
         // the walk; and an executor that blocks inside a callback must not wait for what is queued
         // behind it.
         this.fence.status();
-        drain::help_poll(|| this.fence.decided(Interest::Outcome).is_some());
-        match this.fence.decided(Interest::Outcome) {
+        drain::help_poll(|| this.fence.outcome().is_some());
+        match this.fence.outcome() {
             Some(outcome) => Poll::Ready(outcome.result()),
             None => Poll::Pending,
         }

@@ -1,0 +1,248 @@
+//! Waits that sleep.
+
+use super::several::{Several, Sleeper};
+use super::{all, any};
+use crate::callback::{Declined, drain};
+use crate::fence::Fence;
+use crate::outcome::{FenceError, Outcome, WaitError};
+use crate::sync::Parker;
+use crate::time::Timestamp;
+use alloc::sync::Arc;
+use core::fmt;
+use core::time::Duration;
+use std::time::Instant;
+
+impl Sleeper for Parker {
+    fn wake(&self) {
+        self.unpark();
+    }
+}
+
+/// How long a wait may take.
+#[derive(Clone, Copy)]
+enum Limit {
+    None,
+    Until(Instant),
+    /// It only looks.
+    Zero,
+}
+
+impl Limit {
+    fn after(timeout: Duration) -> Limit {
+        match timeout {
+            Duration::ZERO => Limit::Zero,
+            // A limit beyond the clock's range is none.
+            _ => Instant::now().checked_add(timeout).map_or(Limit::None, Limit::Until),
+        }
+    }
+
+    fn at(deadline: Timestamp) -> Limit {
+        let left = deadline.as_nanos().saturating_sub(Timestamp::now().as_nanos());
+        Limit::after(Duration::from_nanos(left))
+    }
+
+    /// Sleeps until `decided`; false if the time is over first.
+    fn sleep(self, parker: &Parker, mut decided: impl FnMut() -> bool) -> bool {
+        let until = match self {
+            Limit::None => None,
+            Limit::Until(until) => Some(until),
+            Limit::Zero => return decided(),
+        };
+        // Inside a callback, what is queued behind it may be what decides.
+        while !decided() && (drain::help() || parker.park(until)) {}
+        // The signal may have come with the last moment.
+        decided()
+    }
+}
+
+// === one fence ===
+
+impl Fence {
+    /// Blocks until the fence has signaled or was abandoned.
+    ///
+    /// # Errors
+    /// The fence signaled with an error, or lost its producer.
+    ///
+    /// # Context
+    /// Sleeps; enables signaling. Do not call it where the signal has to come from. Called from inside a
+    /// callback it first runs what is queued behind that callback, so hold no lock over it that one of
+    /// those callbacks takes.
+    #[doc(alias = "dma_fence_wait")]
+    pub fn wait(&self) -> Result<(), FenceError> {
+        // Without a limit there is always an outcome.
+        self.outcome_by(Limit::None).map_or(Ok(()), |outcome| outcome.result())
+    }
+
+    /// As [`wait`](Self::wait), for at most `timeout`; zero never sleeps.
+    ///
+    /// # Errors
+    /// Also [`WaitError::TimedOut`].
+    #[doc(alias = "dma_fence_wait_timeout")]
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitError> {
+        in_time(self.outcome_by(Limit::after(timeout)).map(|outcome| outcome.result()))
+    }
+
+    /// As [`wait`](Self::wait), until `deadline` at the latest; a deadline in the past never sleeps.
+    ///
+    /// # Errors
+    /// Also [`WaitError::TimedOut`].
+    pub fn wait_until(&self, deadline: Timestamp) -> Result<(), WaitError> {
+        in_time(self.outcome_by(Limit::at(deadline)).map(|outcome| outcome.result()))
+    }
+
+    /// What became of the fence; `None` if the time was over first.
+    fn outcome_by(&self, limit: Limit) -> Option<Outcome> {
+        let known = self.ask();
+        if known.is_some() || matches!(limit, Limit::Zero) {
+            return known;
+        }
+        let parker = Arc::new(Parker::new());
+        let waker = parker.clone();
+        match self.on_outcome(move |_| waker.unpark()) {
+            Err(Declined { outcome, .. }) => Some(outcome),
+            Ok(callback) => {
+                limit.sleep(&parker, || self.outcome().is_some());
+                callback.abandon();
+                self.outcome()
+            }
+        }
+    }
+}
+
+fn in_time(result: Option<Result<(), FenceError>>) -> Result<(), WaitError> {
+    Ok(result.ok_or(WaitError::TimedOut)??)
+}
+
+/// Sleeps until `needed` of the fences have signaled or one is lost; false if the time is over first.
+fn sleep_for_several(fences: &[Fence], needed: usize, limit: Limit) -> bool {
+    if matches!(limit, Limit::Zero) {
+        return false;
+    }
+    let several = Several::register(fences, needed, Parker::new());
+    limit.sleep(several.sleeper(), || several.is_decided())
+}
+
+// === any of several ===
+
+/// Why a wait for any of several fences with a time limit has no winner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WaitAnyError {
+    /// There are no fences, so none will ever be decided.
+    NoFences,
+    /// The time limit passed first.
+    TimedOut,
+}
+
+impl fmt::Display for WaitAnyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WaitAnyError::NoFences => "there is no fence to wait for",
+            WaitAnyError::TimedOut => "none of the fences signaled in time",
+        })
+    }
+}
+
+impl core::error::Error for WaitAnyError {}
+
+/// Blocks until one of the fences has signaled or was abandoned: its index, the lowest if there are
+/// several. `None` if there are no fences.
+///
+/// # Context
+/// As [`Fence::wait`]. Asks every backend first; enables signaling on all fences unless one is decided by
+/// then.
+///
+/// ```
+/// use dma_fence::{FenceContext, wait_any};
+/// let context = FenceContext::hardware("gpu", "ring 0");
+/// let (slow, fast) = (context.new_fence(), context.new_fence());
+/// let fences = [slow.fence(), fast.fence()];
+/// std::thread::spawn(move || fast.signal(Ok(())));
+/// assert_eq!(wait_any(&fences), Some(1));
+/// # slow.signal(Ok(()));
+/// ```
+#[doc(alias = "dma_fence_wait_any_timeout")]
+pub fn wait_any(fences: &[Fence]) -> Option<usize> {
+    // Without a limit only an empty slice has no winner.
+    winner_by(fences, Limit::None).ok()
+}
+
+/// As [`wait_any`], for at most `timeout`; zero never sleeps and enables nothing.
+///
+/// # Errors
+/// None was decided in time, or there are none, which is told at once.
+#[doc(alias = "dma_fence_wait_any_timeout")]
+pub fn wait_any_timeout(fences: &[Fence], timeout: Duration) -> Result<usize, WaitAnyError> {
+    winner_by(fences, Limit::after(timeout))
+}
+
+/// As [`wait_any`], until `deadline` at the latest; a deadline in the past never sleeps.
+///
+/// # Errors
+/// None was decided in time, or there are none, which is told at once.
+#[doc(alias = "dma_fence_wait_any_timeout")]
+pub fn wait_any_until(fences: &[Fence], deadline: Timestamp) -> Result<usize, WaitAnyError> {
+    winner_by(fences, Limit::at(deadline))
+}
+
+fn winner_by(fences: &[Fence], limit: Limit) -> Result<usize, WaitAnyError> {
+    if fences.is_empty() {
+        return Err(WaitAnyError::NoFences);
+    }
+    let mut winner = any::first_decided(fences, Fence::ask);
+    if winner.is_none() && sleep_for_several(fences, any::NEEDED, limit) {
+        winner = any::first_decided(fences, Fence::outcome);
+    }
+    winner.map(|(index, _)| index).ok_or(WaitAnyError::TimedOut)
+}
+
+// === all of several ===
+
+/// Blocks until every fence has signaled, or one is abandoned.
+///
+/// # Errors
+/// A fence is abandoned, before the wait or during it; else the first one in the slice that failed, when
+/// all have signaled.
+///
+/// # Context
+/// As [`Fence::wait`]. Asks every backend first; enables signaling on all fences unless they are decided
+/// by then.
+///
+/// ```
+/// use dma_fence::{Errno, FenceContext, FenceError, wait_all};
+/// let context = FenceContext::hardware("gpu", "ring 0");
+/// let (draw, copy) = (context.new_fence(), context.new_fence());
+/// let fences = [draw.fence(), copy.fence()];
+/// std::thread::spawn(move || {
+///     copy.signal(Err(Errno::EIO));
+///     draw.signal(Ok(()));
+/// });
+/// assert_eq!(wait_all(&fences), Err(FenceError::Failed(Errno::EIO)));
+/// ```
+pub fn wait_all(fences: &[Fence]) -> Result<(), FenceError> {
+    // Without a limit there is always a verdict.
+    verdict_by(fences, Limit::None).unwrap_or(Ok(()))
+}
+
+/// As [`wait_all`], for at most `timeout`; zero never sleeps and enables nothing.
+///
+/// # Errors
+/// Also [`WaitError::TimedOut`].
+pub fn wait_all_timeout(fences: &[Fence], timeout: Duration) -> Result<(), WaitError> {
+    in_time(verdict_by(fences, Limit::after(timeout)))
+}
+
+/// As [`wait_all`], until `deadline` at the latest; a deadline in the past never sleeps.
+///
+/// # Errors
+/// Also [`WaitError::TimedOut`].
+pub fn wait_all_until(fences: &[Fence], deadline: Timestamp) -> Result<(), WaitError> {
+    in_time(verdict_by(fences, Limit::at(deadline)))
+}
+
+fn verdict_by(fences: &[Fence], limit: Limit) -> Option<Result<(), FenceError>> {
+    let known = all::verdict(fences, Fence::ask);
+    if known.is_none() && sleep_for_several(fences, fences.len(), limit) {
+        return Some(all::final_verdict(fences));
+    }
+    known
+}
