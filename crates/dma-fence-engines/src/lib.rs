@@ -50,3 +50,7 @@ pub use engine::{
 pub use memory::{
     AcquireError, Buffer, BufferPool, Busy, DeviceMemory, Lease, LeaseError, PoolError, PoolStats,
 };
+
+#[cfg(doctest)]
+#[path = "../tests/compile_fail/mod.rs"]
+pub mod compile_fail;

@@ -53,3 +53,7 @@ pub use wait::{
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
+
+#[cfg(doctest)]
+#[path = "../tests/compile_fail/mod.rs"]
+pub mod compile_fail;
