@@ -8,6 +8,7 @@ mod loom;
 mod miri;
 mod msrv;
 mod shell;
+mod stress;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ enum Verb {
     BareMetal,
     /// Run the core's tests under Miri, which finds undefined behaviour (needs a nightly toolchain)
     Miri(miri::Args),
+    /// Do random operations on shared fences from several threads, for minutes
+    Stress(stress::Args),
     /// Check that everything compiles with the oldest Rust that Cargo.toml promises
     Msrv,
     /// Compare `dma-fence copy` with cp, with cp followed by b3sum, and with itself without overlap
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Loom(args) => loom::run(&args),
         Verb::BareMetal => bare_metal::run(),
         Verb::Miri(args) => miri::run(&args),
+        Verb::Stress(args) => stress::run(&args),
         Verb::Msrv => msrv::run(),
         Verb::BenchCopy(args) => bench_copy::run(&args),
     };
