@@ -17,7 +17,7 @@ pub(crate) struct Actor {
 type Operation = fn(&mut Actor, &World);
 
 /// What threads do that may wait for one another.
-const ACTS: [Operation; 16] = [
+const ACTS: [Operation; 18] = [
     operations::publish,
     operations::decide,
     operations::depend,
@@ -33,6 +33,8 @@ const ACTS: [Operation; 16] = [
     operations::block_on,
     containers::publish_array,
     containers::wait_for_array,
+    containers::publish_chain,
+    containers::merge_some,
     containers::reserve,
 ];
 

@@ -1,9 +1,11 @@
-//! Operations on arrays and reservation objects.
+//! Operations on arrays, chains, merged fences and reservation objects.
 
 use crate::actor::Actor;
 use crate::operations::replace;
 use crate::world::{Slot, World};
-use dma_fence::{Fence, FenceArray, FenceError, ReservationStatus, Status, Usage};
+use dma_fence::{
+    Fence, FenceArray, FenceChain, FenceError, ReservationStatus, Status, Usage, merge,
+};
 use std::time::Duration;
 
 fn array(actor: &mut Actor, world: &World) -> Option<FenceArray> {
@@ -51,6 +53,57 @@ fn check(array: &FenceArray) {
     let first = failed.min_by_key(|signal| signal.timestamp);
     assert_eq!(signal.result, first.map_or(Ok(()), |first| first.result));
     assert_eq!(Some(signal.timestamp), signals.iter().map(|signal| signal.timestamp).max());
+}
+
+/// The fence of a slot becomes a point of a chain, before another one. Who held the slot's fence still does.
+pub(crate) fn publish_chain(actor: &mut Actor, world: &World) {
+    let (prev, fence) = (world.fence(&mut actor.random), world.fence(&mut actor.random));
+    let seqno = world.next_born();
+    let Ok(chain) = FenceChain::new(Some(prev.clone()), fence, seqno) else { return };
+    check_chain(&chain, &prev);
+    let found = chain.find_seqno(seqno).expect("the head");
+    assert!(found.same_fence(&chain) || found.is_signaled());
+    let slot = Slot { fence: chain.clone().into(), producer: None, born: world.next_born() };
+    replace(actor, world, slot);
+    let callback = chain.on_signal({
+        let (prev, fence) = (prev.clone(), chain.contained().clone());
+        move |_| assert!(prev.is_signaled() && fence.is_signaled(), "too early")
+    });
+    match actor.random.below(3) {
+        0 => drop(chain.wait_timeout(Duration::from_micros(50))),
+        1 => drop(callback),
+        _ => chain.iter().for_each(|fence| assert!(!fence.to_string().is_empty())),
+    }
+    check_chain(&chain, &prev);
+}
+
+/// A point that has signaled is told the error of something before it, if anything failed.
+fn check_chain(chain: &FenceChain, prev: &Fence) {
+    let Status::Signaled(signal) = chain.status() else { return };
+    let signals = [prev, chain.contained()].map(|fence| match fence.status() {
+        Status::Signaled(signal) => signal,
+        _ => panic!("too early: {chain:?} before {fence:?}"),
+    });
+    let failed = signals.iter().any(|signal| signal.result.is_err());
+    assert_eq!(signal.result.is_err(), failed, "{chain:?}");
+    assert_eq!(Some(signal.timestamp), signals.iter().map(|signal| signal.timestamp).max());
+}
+
+pub(crate) fn merge_some(actor: &mut Actor, world: &World) {
+    let fences = world.fences(&mut actor.random);
+    let merged = merge(fences.iter().cloned());
+    assert!(!merged.is_chain());
+    let members = merged.members().unwrap_or_default();
+    assert!(members.is_sorted_by_key(Fence::context) && !members.iter().any(Fence::is_container));
+    if actor.random.below(2) == 0 {
+        let _ = merged.wait_timeout(Duration::from_micros(50));
+    }
+    if merged.is_signaled() {
+        // Where fences signal in any order, a later one stands for no other.
+        let leaves = fences.iter().flat_map(Fence::leaves);
+        let mut unordered = leaves.filter(|leaf| leaf.is_later_than(leaf).is_none());
+        assert!(unordered.all(|leaf| leaf.is_signaled()), "too early: {fences:?}");
+    }
 }
 
 const USAGES: [Usage; 4] = [Usage::Kernel, Usage::Write, Usage::Read, Usage::Bookkeep];
