@@ -3,13 +3,12 @@
 
 mod common;
 
-use common::{Later, hardware, in_time, lost, rounds, software};
+use common::{Later, Task, hardware, in_time, lost, rounds, software};
 use dma_fence::{
     Errno, Fence, FenceArray, FenceError, FenceFuture, Timestamp, WaitError, wait_all, wait_any,
 };
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
@@ -218,31 +217,6 @@ fn all_ends_at_once_if_one_is_known_to_be_lost() {
 
 // === futures ===
 
-/// A waker that counts.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
-    }
-}
-
-struct Task(Arc<Count>);
-
-impl Task {
-    fn new() -> Task {
-        Task(Arc::default())
-    }
-    fn poll(&self, future: &mut FenceFuture) -> Poll<Result<(), FenceError>> {
-        let waker = Waker::from(self.0.clone());
-        Pin::new(future).poll(&mut Context::from_waker(&waker))
-    }
-    fn wakes(&self) -> usize {
-        self.0.0.load(SeqCst)
-    }
-}
-
 #[test]
 fn a_future_is_pending_until_the_signal_and_wakes_once() {
     let producer = hardware().new_fence();
@@ -264,7 +238,7 @@ fn a_future_of_a_decided_fence_is_ready_at_once() {
     assert_eq!(task.poll(&mut canceled), Poll::Ready(Err(error)));
     let mut abandoned = lost(&context).into_future();
     assert_eq!(task.poll(&mut abandoned), Poll::Ready(Err(FenceError::Abandoned)));
-    assert_eq!((task.wakes(), Arc::strong_count(&task.0)), (0, 1));
+    assert_eq!((task.wakes(), task.wakers()), (0, 0));
     context.declare_idle(Errno::EIO);
 }
 
@@ -275,7 +249,7 @@ fn the_waker_of_the_last_poll_is_woken() {
     let mut future = producer.fence().into_future();
     assert_eq!(first.poll(&mut future), Poll::Pending);
     assert_eq!(second.poll(&mut future), Poll::Pending);
-    assert_eq!(Arc::strong_count(&first.0), 1, "the waker before is dropped");
+    assert_eq!(first.wakers(), 0, "the waker before is dropped");
     producer.signal(Ok(()));
     assert_eq!((first.wakes(), second.wakes()), (0, 1));
 }
@@ -285,9 +259,9 @@ fn a_dropped_future_is_deregistered() {
     let producer = hardware().new_fence();
     let (task, mut future) = (Task::new(), producer.fence().into_future());
     assert_eq!(task.poll(&mut future), Poll::Pending);
-    assert_eq!(Arc::strong_count(&task.0), 2);
+    assert_eq!(task.wakers(), 1);
     drop(future);
-    assert_eq!(Arc::strong_count(&task.0), 1, "nothing holds the waker");
+    assert_eq!(task.wakers(), 0, "nothing holds the waker");
     producer.signal(Ok(()));
     assert_eq!(task.wakes(), 0);
 }
@@ -302,7 +276,7 @@ fn a_dropped_future_frees_the_array_that_only_it_held() {
     drop(future);
     producer.signal(Ok(()));
     assert_eq!(task.wakes(), 0);
-    assert_eq!((Arc::strong_count(&task.0), Arc::strong_count(&backend)), (1, 1));
+    assert_eq!((task.wakers(), Arc::strong_count(&backend)), (0, 1));
 }
 
 /// A waker whose drop and wake run code that comes back to the fence.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Backend, OnPoll, hardware, in_time, lost, rounds};
+use common::{Backend, OnPoll, Task, hardware, in_time, lost, rounds};
 use dma_fence::{
     DriverFence, Errno, Fence, FenceArray, FenceContext, FenceError, Timestamp, WaitAnyError,
     WaitError, all_of, any_of, wait_all, wait_all_timeout, wait_all_until, wait_any,
@@ -11,7 +11,6 @@ use dma_fence::{
 };
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
@@ -335,34 +334,6 @@ fn a_callback_may_wait_for_what_those_behind_it_signal() {
 }
 
 // === futures ===
-
-/// A waker that counts.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
-    }
-}
-
-struct Task(Arc<Count>);
-
-impl Task {
-    fn new() -> Task {
-        Task(Arc::default())
-    }
-    fn poll<F: Future + Unpin>(&self, future: &mut F) -> Poll<F::Output> {
-        let waker = Waker::from(self.0.clone());
-        Pin::new(future).poll(&mut Context::from_waker(&waker))
-    }
-    fn wakes(&self) -> usize {
-        self.0.0.load(SeqCst)
-    }
-    fn wakers(&self) -> usize {
-        Arc::strong_count(&self.0) - 1
-    }
-}
 
 #[test]
 fn a_future_wakes_once_however_many_signal() {

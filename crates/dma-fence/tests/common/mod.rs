@@ -3,10 +3,13 @@
 
 use dma_fence::{DriverFence, Enabled, Errno, Fence, FenceContext, FenceOps, Timestamp};
 use std::any::Any;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -166,6 +169,37 @@ impl<F: Fn() -> Option<Result<(), Errno>> + Send + Sync + 'static> FenceOps for 
 
 /// A producer that a hook or a callback takes later.
 pub(crate) type Later = Arc<Mutex<Option<DriverFence>>>;
+
+/// A waker that counts.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A task that is polled by hand.
+pub(crate) struct Task(Arc<Count>);
+
+impl Task {
+    pub(crate) fn new() -> Task {
+        Task(Arc::default())
+    }
+    pub(crate) fn poll<F: Future + Unpin>(&self, future: &mut F) -> Poll<F::Output> {
+        let waker = Waker::from(self.0.clone());
+        Pin::new(future).poll(&mut Context::from_waker(&waker))
+    }
+    /// How often it was woken.
+    pub(crate) fn wakes(&self) -> usize {
+        self.0.0.load(Ordering::SeqCst)
+    }
+    /// How many of its wakers are kept.
+    pub(crate) fn wakers(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
+}
 
 /// Marsaglia's xorshift64: random enough to shuffle, the same on every run.
 pub(crate) struct Random(pub(crate) u64);
