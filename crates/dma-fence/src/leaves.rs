@@ -1,6 +1,7 @@
 //! Unwrapping: the fences that containers stand for.
 
 use crate::fence::Fence;
+use crate::tally::Tally;
 use core::iter::FusedIterator;
 
 impl Fence {
@@ -22,7 +23,7 @@ impl Fence {
     /// ```
     #[doc(alias("dma_fence_unwrap_for_each", "dma_fence_unwrap_first", "dma_fence_unwrap_next"))]
     pub fn leaves(&self) -> Leaves {
-        Leaves { array: None, rest: Some(self.clone()) }
+        Leaves { array: None, rest: Some(self.clone()), taken_out: Tally::NONE }
     }
 }
 
@@ -33,9 +34,15 @@ pub struct Leaves {
     array: Option<(Fence, usize)>,
     /// What comes after it.
     rest: Option<Fence>,
+    taken_out: Tally,
 }
 
 impl Leaves {
+    /// What those amounted to that the chains passed so far have let go.
+    pub(crate) fn taken_out(&self) -> Tally {
+        self.taken_out
+    }
+
     fn next_member(&mut self) -> Option<Fence> {
         let (array, index) = self.array.as_mut()?;
         let member = array.members()?.get(*index).cloned();
@@ -54,7 +61,10 @@ impl Iterator for Leaves {
             }
             let mut fence = self.rest.take()?;
             if let Some(node) = fence.chain() {
-                self.rest = node.peek_prev();
+                let (prev, collected) = node.before();
+                self.rest = prev;
+                // The earlier point first, for it counts among errors of the same time.
+                self.taken_out = collected.and(self.taken_out);
                 fence = node.contained().clone();
             }
             if !fence.is_array() {

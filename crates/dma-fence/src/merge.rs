@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 /// - Else an array of the pending ones, sorted by context, with only the latest of each context.
 ///
 /// An abandoned fence is pending, and no later one makes it superfluous. The order of the input makes no
-/// difference.
+/// difference, except among errors of the very same time.
 ///
 /// # Context
 /// Allocates; where that must not fail, see [`try_merge`]. Asks the fences as [`Fence::status`] does.
@@ -45,26 +45,28 @@ pub fn merge(fences: impl IntoIterator<Item = Fence>) -> Fence {
 #[doc(alias = "dma_fence_unwrap_merge")]
 pub fn try_merge(fences: impl IntoIterator<Item = Fence>) -> Result<Fence, AllocError> {
     let mut leaves = Vec::new();
-    for leaf in fences.into_iter().flat_map(|fence| fence.leaves()) {
-        leaves.try_reserve(1).map_err(|_| AllocError)?;
-        leaves.push(leaf);
+    let mut signaled = Tally::NONE;
+    for fence in fences {
+        let mut walk = fence.leaves();
+        for leaf in walk.by_ref() {
+            leaves.try_reserve(1).map_err(|_| AllocError)?;
+            leaves.push(leaf);
+        }
+        signaled = signaled.and(walk.taken_out());
     }
-    // Before the signaled ones are told apart: among errors of the same time the order decides.
-    sort(&mut leaves);
-    let mut signaled = None;
+    if leaves.is_empty() {
+        return Ok(Fence::signaled());
+    }
     leaves.retain(|leaf| match leaf.status() {
         Status::Signaled(signal) => {
-            let tally = Tally::of(signal);
-            signaled = Some(signaled.map_or(tally, |before: Tally| before.and(tally)));
+            signaled = signaled.and(Tally::of(signal));
             false
         }
         _ => true,
     });
-    drop_superseded(&mut leaves);
+    dedup(&mut leaves);
     match leaves.len() {
-        0 => {
-            signaled.map_or_else(|| Ok(Fence::signaled()), |t| Fence::try_signaled_with(t.signal()))
-        }
+        0 => Fence::try_signaled_with(signaled.signal()),
         1 => Ok(leaves.remove(0)),
         _ => {
             // Leaves are no containers, and there are some.
@@ -88,16 +90,7 @@ pub fn try_merge(fences: impl IntoIterator<Item = Fence>) -> Result<Fence, Alloc
 /// ```
 #[doc(alias = "dma_fence_dedup_array")]
 pub fn dedup(fences: &mut Vec<Fence>) {
-    sort(fences);
-    drop_superseded(fences);
-}
-
-fn sort(fences: &mut [Fence]) {
     fences.sort_unstable_by_key(|fence| (fence.context(), fence.seqno(), fence.address()));
-}
-
-/// `fences` are sorted.
-fn drop_superseded(fences: &mut Vec<Fence>) {
     fences.dedup_by(|next, fence| next.same_fence(fence));
     let same_context = |a: &Fence, b: &Fence| a.context() == b.context();
     for timeline in fences.chunk_by_mut(same_context) {

@@ -296,6 +296,23 @@ fn a_point_of_a_restarted_timeline_waits_for_what_was_before() {
 }
 
 #[test]
+fn a_point_after_a_restart_waits_for_all_that_was_before_even_if_its_own_node_is_gone() {
+    let (before, after) = (producers(3), producers(2));
+    let old = chain_of(&before);
+    let restarted = FenceChain::new(Some(old.into()), after[0].fence(), 1).unwrap();
+    let head = FenceChain::new(Some(restarted.into()), after[1].fence(), 40).unwrap();
+    let [first, last] = after.try_into().unwrap();
+    first.signal(Ok(()));
+    let point = head.find_seqno(5).unwrap();
+    assert_eq!(
+        point.seqno(),
+        30,
+        "the last one of the old timeline, whose numbers say nothing here"
+    );
+    drop((before, last));
+}
+
+#[test]
 fn walking_lets_signaled_points_go_and_everything_is_freed() {
     let freed = Arc::new(());
     let jobs = producers(4);

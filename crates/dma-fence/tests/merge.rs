@@ -88,6 +88,42 @@ fn nothing_pending_gives_a_signaled_fence_with_the_latest_time_and_the_first_err
 }
 
 #[test]
+fn what_chains_have_let_go_still_counts() {
+    let context = software();
+    let pending = hardware().new_fence();
+    let chain_of = |first: Fence, last: Fence| {
+        let node = FenceChain::new(Some(first), ended(2, Ok(())), 1).unwrap();
+        FenceChain::new(Some(node.into()), last, 2).unwrap()
+    };
+    let head = chain_of(ended(3, Err(Errno::EIO)), pending.fence());
+    let second = FenceChain::new(Some(head.clone().into()), ended(6, Ok(())), 3).unwrap();
+    assert!(head.prev().is_none(), "all before it has signaled");
+    let last = context.new_fence();
+    let other = chain_of(ended(9, Err(Errno::ENOSPC)), last.fence());
+    assert!(other.prev().is_none());
+    pending.signal_at(Ok(()), Timestamp::from_nanos(5));
+    last.signal_at(Ok(()), Timestamp::from_nanos(4));
+    let signal = Signal { result: Err(Errno::EIO), timestamp: Timestamp::from_nanos(9) };
+    for (one, another) in [(&second, &other), (&other, &second)] {
+        let merged = merge([one.clone().into(), another.clone().into()]);
+        assert_eq!(merged.status(), Status::Signaled(signal));
+    }
+}
+
+#[test]
+fn dedup_finds_what_belongs_together_wherever_it_is() {
+    let contexts = [software(), software(), software()];
+    let (first, second): (Vec<_>, Vec<_>) = contexts.iter().map(two).unzip();
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let both = [&second, &first, &second];
+        let mut fences: Vec<Fence> =
+            both.iter().flat_map(|each| order.map(|index| each[index].fence())).collect();
+        dedup(&mut fences);
+        assert_eq!(ids(&fences), contexts.each_ref().map(|context| (context.id(), 2)));
+    }
+}
+
+#[test]
 fn nothing_at_all_gives_the_signaled_stub() {
     assert!(merge([]).same_fence(&Fence::signaled()));
     assert!(Fence::signaled().is_signaled());

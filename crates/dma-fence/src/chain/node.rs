@@ -76,15 +76,16 @@ impl ChainNode {
         &self.contained
     }
 
-    /// What is before this node, as it stands.
-    pub(crate) fn peek_prev(&self) -> Option<Fence> {
-        self.link.lock().prev.clone()
+    /// What is before this node, as it stands: the next fence, and what was taken out in between.
+    pub(crate) fn before(&self) -> (Option<Fence>, Tally) {
+        let link = self.link.lock();
+        (link.prev.clone(), link.collected)
     }
 
     /// What is before this node and has not `signaled`, after taking out what has.
     pub(super) fn prev(&self, signaled: Signaled) -> Option<Fence> {
         loop {
-            let prev = self.peek_prev()?;
+            let prev = self.before().0?;
             let (point, node) = match prev.chain() {
                 Some(node) => (node.contained(), Some(node)),
                 None => (&prev, None),
@@ -99,10 +100,7 @@ impl ChainNode {
 
     /// Takes `prev`, whose own fence has signaled, out of the way, unless somebody else just did.
     fn take_out(&self, prev: &Fence, signal: Tally, node: Option<&Shared<ChainNode>>) {
-        let (next, before) = node.map_or((None, Tally::NONE), |node| {
-            let link = node.link.lock();
-            (link.prev.clone(), link.collected)
-        });
+        let (next, before) = node.map_or((None, Tally::NONE), |node| node.before());
         let mut link = self.link.lock();
         let unchanged = link.prev.as_ref().is_some_and(|now| now.same_fence(prev));
         let old = if unchanged {

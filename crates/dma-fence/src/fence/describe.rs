@@ -35,7 +35,7 @@ impl fmt::Display for Description<'_> {
         while let Some(fence) = next {
             write_line(f, 0, &fence)?;
             write_parts(f, &fence)?;
-            next = fence.chain().and_then(|node| node.peek_prev());
+            next = fence.chain().and_then(|node| node.before().0);
         }
         Ok(())
     }
