@@ -31,6 +31,11 @@ const STEPS: &[Step] = &[
             "--tests",
         ]))
     }),
+    ("test, what is logged", || {
+        let features =
+            ["test", "--package", "dma-fence", "--features", "tracing", "--test", "taint"];
+        shell::run(&mut cargo(features))
+    }),
     ("test, xtask", || shell::run(&mut cargo(["test", "--package", "xtask"]))),
     ("oldest Rust", msrv::run),
     ("bare metal", bare_metal::run),

@@ -203,12 +203,14 @@ impl FenceContext {
     ///
     /// Allocates; where that must not fail, see [`init_fence`](Self::init_fence).
     #[doc(alias = "dma_fence_init")]
+    #[track_caller]
     pub fn new_fence(&self) -> DriverFence {
         self.fill(Slot::new(), None)
     }
 
     /// As [`new_fence`](Self::new_fence), with the hooks of a backend.
     #[doc(alias = "dma_fence_init")]
+    #[track_caller]
     pub fn new_fence_with(&self, ops: Arc<dyn FenceOps>) -> DriverFence {
         self.fill(Slot::new(), Some(ops))
     }
@@ -224,11 +226,13 @@ impl FenceContext {
     /// # producer.signal(Ok(()));
     /// # Ok::<(), dma_fence::AllocError>(())
     /// ```
+    #[track_caller]
     pub fn init_fence(&self, allocation: FenceAllocation) -> DriverFence {
         self.fill(allocation.0, None)
     }
 
     /// As [`init_fence`](Self::init_fence), with the hooks of a backend.
+    #[track_caller]
     pub fn init_fence_with(
         &self,
         allocation: FenceAllocation,
@@ -270,6 +274,7 @@ impl FenceContext {
         &self.0
     }
 
+    #[track_caller]
     fn fill(&self, slot: Slot<Inner>, ops: Option<Arc<dyn FenceOps>>) -> DriverFence {
         let inner = Inner::new(Kind::Plain(self.0.clone()), self.next_seqno(), ops);
         DriverFence::new(Fence(slot.fill(inner)))

@@ -9,6 +9,7 @@ use crate::taint;
 use crate::time::Timestamp;
 use alloc::sync::Arc;
 use core::fmt;
+use core::panic::Location;
 
 /// Memory for a fence that is not there yet; see [`FenceContext::init_fence`].
 ///
@@ -46,11 +47,14 @@ impl fmt::Debug for FenceAllocation {
 pub struct DriverFence {
     /// Gone once signaled.
     fence: Option<Fence>,
+    /// Where this was made, for the record of its loss. Here and not in the fence, which stays small.
+    made: &'static Location<'static>,
 }
 
 impl DriverFence {
+    #[track_caller]
     pub(crate) fn new(fence: Fence) -> Self {
-        DriverFence { fence: Some(fence) }
+        DriverFence { fence: Some(fence), made: Location::caller() }
     }
 
     fn inner(&self) -> &Fence {
@@ -102,7 +106,7 @@ impl Drop for DriverFence {
         let Some(fence) = self.fence.take() else { return };
         match &fence.0.kind {
             Kind::Plain(context) if context.kind == ContextKind::Hardware => {
-                abandon(&fence, context);
+                abandon(&fence, context, self.made);
             }
             _ => {
                 fence.complete(Err(Errno::ECANCELED), Timestamp::now());
@@ -114,13 +118,13 @@ impl Drop for DriverFence {
 /// The way out and the record are there before the loss is visible, so that a reset meanwhile finds the
 /// fence and whoever is woken finds the record. Should a hook on another thread signal the fence between
 /// the first look and the last step, it is counted as lost although it was not.
-fn abandon(fence: &Fence, context: &Arc<ContextInner>) {
+fn abandon(fence: &Fence, context: &Arc<ContextInner>, made: &'static Location<'static>) {
     // A hook may have signaled it: then nothing is lost. It is not asked any more.
     if fence.life() == Life::Signaled {
         return;
     }
     context.keep_abandoned(fence);
-    taint::record_abandoned(context, fence.seqno());
+    taint::record_abandoned(context, fence.seqno(), made);
     fence.abandon();
 }
 

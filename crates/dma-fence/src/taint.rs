@@ -1,15 +1,35 @@
-//! The process-wide record of what went wrong with memory: fences that lost their producer, and memory
-//! leaked on purpose because a device may still use it.
+//! The process-wide record of what went wrong: fences that lost their producer, memory leaked on purpose
+//! because a device may still use it, and violations of the contract.
 //!
-//! A process without such events has counts of zero, so a test or a health check may assert just that.
-//! With feature `tracing` each event is logged as a warning too.
+//! A process without such events is not [tainted](is_tainted), so a test or a health check may assert
+//! just that. With feature `tracing` each event is logged as a warning too, with the fields `kind`,
+//! `driver`, `timeline`, `context`, `seqno`, `location` and `thread`. Recording allocates nothing.
+//!
+//! ```
+//! use dma_fence::taint::{self, Kind};
+//! use dma_fence::{Errno, FenceContext};
+//! let context = FenceContext::hardware("gpu", "ring 0");
+//! let fence = context.new_fence().fence(); // the producer is lost here
+//! assert!(taint::is_tainted());
+//! let records = taint::recent();
+//! let record = records.iter().find(|record| record.fence() == Some((fence.context(), 1))).unwrap();
+//! assert_eq!(record.kind(), Kind::Abandoned);
+//! assert_eq!(record.driver_name(), Some("gpu"));
+//! assert!(record.location().file().ends_with(".rs"));
+//! # context.declare_idle(Errno::EIO);
+//! ```
+
+mod record;
+mod thread;
+
+pub use record::{Kind, Record};
 
 use crate::context::ContextInner;
 use crate::sync::global::{AtomicU64, Mutex, Ordering};
-use crate::time::Timestamp;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
+use core::panic::Location;
+use record::Event;
 
 /// How many events there have been since the process began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -20,19 +40,8 @@ pub struct Counts {
     pub leaks: u64,
     /// How much memory that was, in bytes.
     pub leaked_bytes: u64,
-}
-
-/// One event.
-#[derive(Clone)]
-pub struct Record {
-    event: Event,
-    at: Timestamp,
-}
-
-#[derive(Clone)]
-enum Event {
-    Abandoned { context: Arc<ContextInner>, seqno: u64 },
-    Leak { what: &'static str, bytes: u64 },
+    /// Violations of the contract, each pair of places once.
+    pub violations: u64,
 }
 
 /// How many records are kept; later ones replace the oldest, and the counts go on.
@@ -41,6 +50,7 @@ pub const KEPT: usize = 64;
 static ABANDONED: AtomicU64 = AtomicU64::new(0);
 static LEAKS: AtomicU64 = AtomicU64::new(0);
 static LEAKED_BYTES: AtomicU64 = AtomicU64::new(0);
+static VIOLATIONS: AtomicU64 = AtomicU64::new(0);
 static RECENT: Mutex<Ring> = Mutex::new(Ring { records: [const { None }; KEPT], next: 0 });
 
 struct Ring {
@@ -54,78 +64,59 @@ pub fn counts() -> Counts {
         abandoned: ABANDONED.load(Ordering::Relaxed),
         leaks: LEAKS.load(Ordering::Relaxed),
         leaked_bytes: LEAKED_BYTES.load(Ordering::Relaxed),
+        violations: VIOLATIONS.load(Ordering::Relaxed),
     }
 }
 
+/// Has there been any event?
+#[doc(alias = "test_taint")]
+pub fn is_tainted() -> bool {
+    counts() != Counts::default()
+}
+
 /// The last [`KEPT`] events, oldest first.
+///
+/// # Context
+/// Allocates.
 pub fn recent() -> Vec<Record> {
+    // Not under the lock: the allocator may be one that records what it finds.
+    let mut records = Vec::with_capacity(KEPT);
     let ring = RECENT.lock();
     let (newer, older) = ring.records.split_at(ring.next);
-    older.iter().chain(newer).flatten().cloned().collect()
+    records.extend(older.iter().chain(newer).flatten().cloned());
+    records
 }
 
 /// Memory is not given back because a device may still use it. `what` says what it was.
+///
+/// # Context
+/// Allocates nothing and does not sleep. The place of the call is the place on record.
+#[doc(alias = "add_taint")]
+#[track_caller]
 pub fn record_leak(what: &'static str, bytes: u64) {
     LEAKS.fetch_add(1, Ordering::Relaxed);
     LEAKED_BYTES.fetch_add(bytes, Ordering::Relaxed);
-    record(Event::Leak { what, bytes });
+    record(Event::Leak { what, bytes }, Location::caller());
 }
 
-pub(crate) fn record_abandoned(context: &Arc<ContextInner>, seqno: u64) {
+/// `made` is where the producer came from, for where it went is a drop.
+pub(crate) fn record_abandoned(
+    context: &Arc<ContextInner>,
+    seqno: u64,
+    made: &'static Location<'static>,
+) {
     ABANDONED.fetch_add(1, Ordering::Relaxed);
-    record(Event::Abandoned { context: context.clone(), seqno });
+    record(Event::Abandoned { context: context.clone(), seqno }, made);
 }
 
-fn record(event: Event) {
-    let record = Record { event, at: Timestamp::now() };
+fn record(event: Event, location: &'static Location<'static>) {
+    let record = Record::new(event, location);
     #[cfg(feature = "tracing")]
-    tracing::warn!("{record}");
+    record.log();
     let mut ring = RECENT.lock();
     let index = ring.next;
     let replaced = ring.records[index].replace(record);
     ring.next = (index + 1) % KEPT;
     drop(ring);
     drop(replaced);
-}
-
-impl Record {
-    /// When it happened.
-    pub fn timestamp(&self) -> Timestamp {
-        self.at
-    }
-
-    /// The fence that was abandoned, as context and sequence number.
-    pub fn fence(&self) -> Option<(u64, u64)> {
-        match &self.event {
-            Event::Abandoned { context, seqno } => Some((context.id, *seqno)),
-            Event::Leak { .. } => None,
-        }
-    }
-
-    /// How many bytes were leaked.
-    pub fn leaked_bytes(&self) -> Option<u64> {
-        match &self.event {
-            Event::Abandoned { .. } => None,
-            Event::Leak { bytes, .. } => Some(*bytes),
-        }
-    }
-}
-
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.event {
-            Event::Abandoned { context, seqno } => write!(
-                f,
-                "fence {} {} {}:{seqno} lost its producer before it signaled",
-                context.driver, context.timeline, context.id
-            ),
-            Event::Leak { what, bytes } => write!(f, "{bytes} bytes leaked on purpose: {what}"),
-        }
-    }
-}
-
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{:?}] {self}", self.at)
-    }
 }

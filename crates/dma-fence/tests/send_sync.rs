@@ -100,6 +100,7 @@ fn pinned() -> Vec<Pinned> {
         algorithm::Settled: Send Sync Unpin Clone Copy;
         taint::Counts: Send Sync Unpin Clone Copy;
         taint::Record: Send Sync Unpin Clone;
+        taint::Kind: Send Sync Unpin Clone Copy;
         // Errors.
         Errno: Send Sync Unpin Clone Copy Error;
         FenceError: Send Sync Unpin Clone Copy Error;
@@ -199,6 +200,7 @@ fn module_file(children: &Path, path: &str, name: &str) -> Option<PathBuf> {
 fn a_handle_is_a_pointer_with_a_niche() {
     assert_eq!(size_of::<Fence>(), size_of::<usize>());
     assert_eq!(size_of::<Option<Fence>>(), size_of::<usize>());
-    assert_eq!(size_of::<DriverFence>(), size_of::<usize>());
+    // The fence, and where the producer was made.
+    assert_eq!(size_of::<DriverFence>(), 2 * size_of::<usize>());
     assert_eq!(size_of::<FenceArray>(), size_of::<usize>());
 }

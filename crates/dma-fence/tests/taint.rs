@@ -1,0 +1,189 @@
+//! The process-wide record: what, where, on which thread.
+#![cfg(all(feature = "std", not(loom)))]
+
+mod common;
+
+use common::{hardware, lost};
+use dma_fence::taint::{self, Kind, Record};
+use dma_fence::{DriverFence, Errno, FenceAllocation, FenceContext};
+use std::panic::Location;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// The record is the process's, and some tests fill it or listen to it: one at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn record_of(name: (u64, u64)) -> Record {
+    taint::recent().into_iter().find(|record| record.fence() == Some(name)).unwrap()
+}
+
+fn lose(producer: DriverFence) -> Record {
+    let name = (producer.context(), producer.seqno());
+    drop(producer);
+    record_of(name)
+}
+
+#[track_caller]
+fn here() -> &'static Location<'static> {
+    Location::caller()
+}
+
+#[test]
+fn a_loss_is_recorded_with_names_and_the_place_where_the_producer_was_made() {
+    let _alone = alone();
+    let context = FenceContext::hardware("gpu", "ring 0");
+    let (producer, made) = (context.new_fence(), here());
+    let (id, seqno) = (producer.context(), producer.seqno());
+    let record = lose(producer);
+    assert_eq!(record.kind(), Kind::Abandoned);
+    assert_eq!((record.driver_name(), record.timeline_name()), (Some("gpu"), Some("ring 0")));
+    assert_eq!(record.location().file(), file!());
+    assert_eq!(record.location().line(), made.line());
+    assert_eq!(record.leaked_bytes(), None);
+    let line = record.to_string();
+    assert!(line.contains(&format!("gpu ring 0 {id}:{seqno}")), "{line}");
+    assert!(line.contains(&record.location().to_string()), "{line}");
+    assert!(!line.contains('\n') && taint::is_tainted());
+}
+
+#[test]
+fn every_way_to_make_a_producer_tells_where() {
+    let _alone = alone();
+    struct NoHooks;
+    impl dma_fence::FenceOps for NoHooks {}
+    let context = hardware();
+    let ops = || std::sync::Arc::new(NoHooks);
+    let memory = || FenceAllocation::new().unwrap();
+    let made = [
+        (context.new_fence(), here()),
+        (context.new_fence_with(ops()), here()),
+        (context.init_fence(memory()), here()),
+        (context.init_fence_with(memory(), ops()), here()),
+    ];
+    for (producer, place) in made {
+        let location = lose(producer).location();
+        assert_eq!((location.file(), location.line()), (place.file(), place.line()));
+    }
+}
+
+#[test]
+fn a_leak_is_recorded_where_it_was_given_up() {
+    let _alone = alone();
+    let before = taint::counts();
+    taint::record_leak("a ring buffer", 3);
+    let line = line!() - 1;
+    let now = taint::counts();
+    assert!(now.leaks > before.leaks && now.leaked_bytes >= before.leaked_bytes + 3);
+    let record = taint::recent().into_iter().find(|record| record.leaked_bytes() == Some(3));
+    let record = record.unwrap();
+    assert_eq!((record.kind(), record.fence()), (Kind::Leak, None));
+    assert_eq!((record.location().file(), record.location().line()), (file!(), line));
+    assert!(record.to_string().contains("a ring buffer"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_thread_that_lost_it_is_named_and_whether_it_panicked() {
+    let _alone = alone();
+    let lose_on = |name: &str, panics: bool| {
+        let producer = hardware().new_fence();
+        let fence = (producer.context(), producer.seqno());
+        let body = move || {
+            let _producer = producer;
+            assert!(!panics, "the producer is lost while this unwinds");
+        };
+        let joined = thread::Builder::new().name(name.into()).spawn(body).unwrap().join();
+        assert_eq!(joined.is_err(), panics);
+        record_of(fence)
+    };
+    let calm = lose_on("ring worker", false);
+    assert_eq!(calm.thread(), Some("ring worker"));
+    assert!(!calm.thread_was_panicking() && !calm.to_string().contains("panicking"));
+    // Cut by the system after 15 bytes, here in the middle of a character.
+    let wild = lose_on("a long worker \u{e9}l\u{e9}gant", true);
+    assert_eq!(wild.thread(), Some("a long worker "));
+    assert!(wild.thread_was_panicking());
+    assert!(wild.to_string().ends_with("on thread a long worker , which was panicking"));
+}
+
+#[test]
+fn the_newest_records_replace_the_oldest() {
+    let _alone = alone();
+    let context = hardware();
+    let first = lost(&context);
+    (0..taint::KEPT).for_each(|_| drop(lost(&context)));
+    let records = taint::recent();
+    assert_eq!(records.len(), taint::KEPT);
+    let name = Some((first.context(), first.seqno()));
+    assert!(records.iter().all(|record| record.fence() != name));
+    assert!(records.is_sorted_by_key(|record| record.timestamp()));
+    context.declare_idle(Errno::EIO);
+}
+
+#[cfg(feature = "tracing")]
+mod logged {
+    use super::{alone, hardware, lose, taint};
+    use std::collections::BTreeMap;
+    use std::fmt::Debug;
+    use std::sync::{Arc, Mutex};
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber, subscriber};
+
+    type Fields = BTreeMap<&'static str, String>;
+
+    struct Keep(Arc<Mutex<Vec<Fields>>>);
+    struct Read(Fields);
+
+    impl Visit for Read {
+        fn record_str(&mut self, field: &Field, value: &str) {
+            self.0.insert(field.name(), value.into());
+        }
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            self.0.insert(field.name(), format!("{value:?}"));
+        }
+    }
+
+    impl Subscriber for Keep {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() == Level::WARN
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            let mut read = Read(Fields::new());
+            event.record(&mut read);
+            self.0.lock().unwrap().push(read.0);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn each_event_is_a_warning_with_its_fields() {
+        let _alone = alone();
+        let kept = Arc::default();
+        let (line, record) = subscriber::with_default(Keep(Arc::clone(&kept)), || {
+            taint::record_leak("a page", 4096);
+            (line!() - 1, lose(hardware().new_fence()))
+        });
+        let events = kept.lock().unwrap();
+        let [leak, loss] = &events[..] else { panic!("{events:?}") };
+        assert_eq!(leak["kind"], "leak");
+        assert!(leak["location"].starts_with(&format!("{}:{line}:", file!())), "{leak:?}");
+        assert!(!leak.contains_key("context"));
+        let (context, seqno) = record.fence().unwrap();
+        assert_eq!(loss["kind"], "abandoned");
+        assert_eq!((&*loss["driver"], &*loss["timeline"]), ("test", "hardware"));
+        assert_eq!((&loss["context"], &loss["seqno"]), (&context.to_string(), &seqno.to_string()));
+        assert_eq!(loss["location"], record.location().to_string());
+        assert_eq!(loss.get("thread").map(|name| &**name), record.thread());
+        assert_eq!(loss["message"], record.to_string());
+    }
+}
