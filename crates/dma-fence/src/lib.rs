@@ -10,6 +10,7 @@ mod array;
 mod callback;
 mod chain;
 mod context;
+pub mod contract;
 mod driver;
 mod errno;
 mod fence;

@@ -10,6 +10,7 @@
 //! may be the drop of a backend.
 
 use crate::array::FenceArray;
+use crate::contract::{self, Held};
 use crate::fence::Fence;
 use crate::outcome::Status;
 #[cfg(feature = "std")]
@@ -122,8 +123,10 @@ impl ReservationObject {
     /// Sleeps while somebody else has it (on bare metal it spins). Locking it again on the same thread
     /// is a deadlock.
     #[doc(alias = "dma_resv_lock")]
+    #[track_caller]
     pub fn lock(&self) -> ReservationGuard<'_> {
-        ReservationGuard { _update: self.update.lock(), object: self, reserved: 0 }
+        let held = contract::locks_reservation();
+        ReservationGuard { _update: self.update.lock(), _held: held, object: self, reserved: 0 }
     }
 
     /// The fences at or before `usage` as they are now, signaled ones included. Enables nothing.
@@ -189,8 +192,11 @@ impl ReservationObject {
     /// # Errors
     /// A fence is abandoned.
     #[doc(alias = "dma_resv_wait_timeout")]
+    #[track_caller]
     pub fn wait(&self, usage: Usage) -> Result<(), FenceError> {
-        match self.singleton(usage).map_or(Ok(()), |fence| fence.wait()) {
+        // No closure, for the place of the wait is the caller's; likewise below.
+        let Some(fence) = self.singleton(usage) else { return Ok(()) };
+        match fence.wait() {
             Err(FenceError::Abandoned) => Err(FenceError::Abandoned),
             _ => Ok(()),
         }
@@ -201,12 +207,14 @@ impl ReservationObject {
     /// # Errors
     /// A fence is abandoned, or the time was over first.
     #[doc(alias = "dma_resv_wait_timeout")]
+    #[track_caller]
     pub fn wait_timeout(
         &self,
         usage: Usage,
         timeout: core::time::Duration,
     ) -> Result<(), WaitError> {
-        match self.singleton(usage).map_or(Ok(()), |fence| fence.wait_timeout(timeout)) {
+        let Some(fence) = self.singleton(usage) else { return Ok(()) };
+        match fence.wait_timeout(timeout) {
             Ok(()) | Err(WaitError::Failed(_)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -222,6 +230,7 @@ impl fmt::Debug for ReservationObject {
 /// The right to change a reservation object.
 pub struct ReservationGuard<'a> {
     _update: MutexGuard<'a, ()>,
+    _held: Held,
     object: &'a ReservationObject,
     reserved: usize,
 }

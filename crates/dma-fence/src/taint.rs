@@ -1,5 +1,5 @@
 //! The process-wide record of what went wrong: fences that lost their producer, memory leaked on purpose
-//! because a device may still use it, and violations of the contract.
+//! because a device may still use it, and violations of the [contract](crate::contract).
 //!
 //! A process without such events is not [tainted](is_tainted), so a test or a health check may assert
 //! just that. With feature `tracing` each event is logged as a warning too, with the fields `kind`,
@@ -25,6 +25,8 @@ mod thread;
 pub use record::{Kind, Record};
 
 use crate::context::ContextInner;
+#[cfg(feature = "contract")]
+use crate::contract::Violation;
 use crate::sync::global::{AtomicU64, Mutex, Ordering};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -107,6 +109,12 @@ pub(crate) fn record_abandoned(
 ) {
     ABANDONED.fetch_add(1, Ordering::Relaxed);
     record(Event::Abandoned { context: context.clone(), seqno }, made);
+}
+
+#[cfg(feature = "contract")]
+pub(crate) fn record_violation(violation: &Violation) {
+    VIOLATIONS.fetch_add(1, Ordering::Relaxed);
+    record(Event::Violation(violation.clone()), violation.location());
 }
 
 fn record(event: Event, location: &'static Location<'static>) {

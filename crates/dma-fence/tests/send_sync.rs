@@ -74,6 +74,8 @@ fn pinned() -> Vec<Pinned> {
         ReservationObject: Send Sync Unpin;
         // A lock stays on its thread.
         ReservationGuard<'static>: Sync Unpin;
+        contract::Held: Sync Unpin;
+        contract::SignallingSection: Sync Unpin;
         // A wait moves between executors; whoever drops it deregisters it.
         FenceFuture: Send Sync Unpin;
         AnyFuture: Send Sync Unpin;
@@ -101,6 +103,12 @@ fn pinned() -> Vec<Pinned> {
         taint::Counts: Send Sync Unpin Clone Copy;
         taint::Record: Send Sync Unpin Clone;
         taint::Kind: Send Sync Unpin Clone Copy;
+        contract::Class: Send Sync Unpin Clone Copy;
+        contract::LockClass: Send Sync Unpin;
+        contract::Rule: Send Sync Unpin Clone Copy;
+        contract::Step: Send Sync Unpin Clone Copy;
+        contract::Violation: Send Sync Unpin Clone;
+        contract::CheckedAllocator<std::alloc::System>: Send Sync Unpin Clone Copy;
         // Errors.
         Errno: Send Sync Unpin Clone Copy Error;
         FenceError: Send Sync Unpin Clone Copy Error;

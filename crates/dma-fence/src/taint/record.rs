@@ -2,6 +2,7 @@
 
 use super::thread::Thread;
 use crate::context::ContextInner;
+use crate::contract::Violation;
 use crate::time::Timestamp;
 use alloc::sync::Arc;
 use core::fmt;
@@ -40,8 +41,16 @@ pub struct Record {
 
 #[derive(Clone)]
 pub(super) enum Event {
-    Abandoned { context: Arc<ContextInner>, seqno: u64 },
-    Leak { what: &'static str, bytes: u64 },
+    Abandoned {
+        context: Arc<ContextInner>,
+        seqno: u64,
+    },
+    Leak {
+        what: &'static str,
+        bytes: u64,
+    },
+    #[cfg_attr(not(feature = "contract"), expect(dead_code, reason = "nothing is checked"))]
+    Violation(Violation),
 }
 
 impl Record {
@@ -54,6 +63,7 @@ impl Record {
         match self.event {
             Event::Abandoned { .. } => Kind::Abandoned,
             Event::Leak { .. } => Kind::Leak,
+            Event::Violation(_) => Kind::Violation,
         }
     }
 
@@ -84,6 +94,7 @@ impl Record {
         match &self.event {
             Event::Abandoned { context, seqno } => Some((context.id, *seqno)),
             Event::Leak { .. } => None,
+            Event::Violation(violation) => violation.fence(),
         }
     }
 
@@ -108,6 +119,14 @@ impl Record {
     pub fn leaked_bytes(&self) -> Option<u64> {
         match self.event {
             Event::Leak { bytes, .. } => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// What was violated, with all places.
+    pub fn violation(&self) -> Option<&Violation> {
+        match &self.event {
+            Event::Violation(violation) => Some(violation),
             _ => None,
         }
     }
@@ -140,6 +159,8 @@ impl fmt::Display for Record {
             Event::Leak { what, bytes } => {
                 write!(f, "{bytes} bytes leaked on purpose at {location}: {what}")
             }
+            // It names its places itself.
+            Event::Violation(violation) => write!(f, "{violation}"),
         }?;
         write!(f, "{}", self.thread)
     }

@@ -3,12 +3,14 @@
 use super::several::{Several, Sleeper};
 use super::{all, any};
 use crate::callback::{Declined, drain};
+use crate::contract;
 use crate::fence::Fence;
 use crate::outcome::{FenceError, Outcome, WaitError};
 use crate::sync::Parker;
 use crate::time::Timestamp;
 use alloc::sync::Arc;
 use core::fmt;
+use core::slice;
 use core::time::Duration;
 use std::time::Instant;
 
@@ -68,6 +70,7 @@ impl Fence {
     /// callback it first runs what is queued behind that callback, so hold no lock over it that one of
     /// those callbacks takes.
     #[doc(alias = "dma_fence_wait")]
+    #[track_caller]
     pub fn wait(&self) -> Result<(), FenceError> {
         // Without a limit there is always an outcome.
         self.outcome_by(Limit::None).map_or(Ok(()), |outcome| outcome.result())
@@ -78,6 +81,7 @@ impl Fence {
     /// # Errors
     /// Also [`WaitError::TimedOut`].
     #[doc(alias = "dma_fence_wait_timeout")]
+    #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitError> {
         in_time(self.outcome_by(Limit::after(timeout)).map(|outcome| outcome.result()))
     }
@@ -86,14 +90,20 @@ impl Fence {
     ///
     /// # Errors
     /// Also [`WaitError::TimedOut`].
+    #[track_caller]
     pub fn wait_until(&self, deadline: Timestamp) -> Result<(), WaitError> {
         in_time(self.outcome_by(Limit::at(deadline)).map(|outcome| outcome.result()))
     }
 
     /// What became of the fence; `None` if the time was over first.
+    #[track_caller]
     fn outcome_by(&self, limit: Limit) -> Option<Outcome> {
+        if matches!(limit, Limit::Zero) {
+            return self.ask();
+        }
+        let _waiting = contract::waits_for(slice::from_ref(self));
         let known = self.ask();
-        if known.is_some() || matches!(limit, Limit::Zero) {
+        if known.is_some() {
             return known;
         }
         let parker = Arc::new(Parker::new());
@@ -161,6 +171,7 @@ impl core::error::Error for WaitAnyError {}
 /// # slow.signal(Ok(()));
 /// ```
 #[doc(alias = "dma_fence_wait_any_timeout")]
+#[track_caller]
 pub fn wait_any(fences: &[Fence]) -> Option<usize> {
     // Without a limit only an empty slice has no winner.
     winner_by(fences, Limit::None).ok()
@@ -171,6 +182,7 @@ pub fn wait_any(fences: &[Fence]) -> Option<usize> {
 /// # Errors
 /// None was decided in time, or there are none, which is told at once.
 #[doc(alias = "dma_fence_wait_any_timeout")]
+#[track_caller]
 pub fn wait_any_timeout(fences: &[Fence], timeout: Duration) -> Result<usize, WaitAnyError> {
     winner_by(fences, Limit::after(timeout))
 }
@@ -180,13 +192,18 @@ pub fn wait_any_timeout(fences: &[Fence], timeout: Duration) -> Result<usize, Wa
 /// # Errors
 /// None was decided in time, or there are none, which is told at once.
 #[doc(alias = "dma_fence_wait_any_timeout")]
+#[track_caller]
 pub fn wait_any_until(fences: &[Fence], deadline: Timestamp) -> Result<usize, WaitAnyError> {
     winner_by(fences, Limit::at(deadline))
 }
 
+#[track_caller]
 fn winner_by(fences: &[Fence], limit: Limit) -> Result<usize, WaitAnyError> {
     if fences.is_empty() {
         return Err(WaitAnyError::NoFences);
+    }
+    if !matches!(limit, Limit::Zero) {
+        contract::may_wait();
     }
     let mut winner = any::first_decided(fences, Fence::ask);
     if winner.is_none() && sleep_for_several(fences, any::NEEDED, limit) {
@@ -218,6 +235,7 @@ fn winner_by(fences: &[Fence], limit: Limit) -> Result<usize, WaitAnyError> {
 /// });
 /// assert_eq!(wait_all(&fences), Err(FenceError::Failed(Errno::EIO)));
 /// ```
+#[track_caller]
 pub fn wait_all(fences: &[Fence]) -> Result<(), FenceError> {
     // Without a limit there is always a verdict.
     verdict_by(fences, Limit::None).unwrap_or(Ok(()))
@@ -227,6 +245,7 @@ pub fn wait_all(fences: &[Fence]) -> Result<(), FenceError> {
 ///
 /// # Errors
 /// Also [`WaitError::TimedOut`].
+#[track_caller]
 pub fn wait_all_timeout(fences: &[Fence], timeout: Duration) -> Result<(), WaitError> {
     in_time(verdict_by(fences, Limit::after(timeout)))
 }
@@ -235,11 +254,17 @@ pub fn wait_all_timeout(fences: &[Fence], timeout: Duration) -> Result<(), WaitE
 ///
 /// # Errors
 /// Also [`WaitError::TimedOut`].
+#[track_caller]
 pub fn wait_all_until(fences: &[Fence], deadline: Timestamp) -> Result<(), WaitError> {
     in_time(verdict_by(fences, Limit::at(deadline)))
 }
 
+#[track_caller]
 fn verdict_by(fences: &[Fence], limit: Limit) -> Option<Result<(), FenceError>> {
+    if matches!(limit, Limit::Zero) {
+        return all::verdict(fences, Fence::ask);
+    }
+    let _waiting = contract::waits_for(fences);
     let known = all::verdict(fences, Fence::ask);
     if known.is_none() && sleep_for_several(fences, fences.len(), limit) {
         return Some(all::final_verdict(fences));

@@ -1,0 +1,83 @@
+//! What this thread holds.
+//!
+//! In thread-local storage without a destructor and without memory of its own, so that an allocator may ask
+//! at any time, also while the thread ends.
+
+use super::FenceId;
+use crate::contract::Class;
+use core::cell::Cell;
+use core::panic::Location;
+
+/// Deeper than locks nest. What goes beyond is not checked.
+const DEPTH: usize = 32;
+
+#[derive(Clone, Copy)]
+pub(super) struct Holding {
+    pub(super) class: Class,
+    pub(super) at: &'static Location<'static>,
+    pub(super) fence: Option<FenceId>,
+}
+
+struct PerThread {
+    /// In no order: guards may go in any.
+    held: [Cell<Option<Holding>>; DEPTH],
+    count: Cell<usize>,
+    checking: Cell<bool>,
+}
+
+std::thread_local! {
+    static HERE: PerThread = const {
+        PerThread {
+            held: [const { Cell::new(None) }; DEPTH],
+            count: Cell::new(0),
+            checking: Cell::new(false),
+        }
+    };
+}
+
+/// The place where something held is kept; dropping it lets go.
+pub(in crate::contract) struct Entry(Option<usize>);
+
+pub(super) fn push(holding: Holding) -> Entry {
+    Entry(HERE.with(|here| {
+        let free = here.held.iter().position(|entry| entry.get().is_none())?;
+        here.held[free].set(Some(holding));
+        here.count.set(here.count.get() + 1);
+        Some(free)
+    }))
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Some(index) = self.0 {
+            HERE.with(|here| {
+                here.held[index].set(None);
+                here.count.set(here.count.get() - 1);
+            });
+        }
+    }
+}
+
+/// This thread is looking at what it does; what that does in turn is not looked at.
+pub(super) struct Checking(());
+
+impl Checking {
+    /// None if there is nothing to look at: nothing is held, or this is the check itself.
+    pub(super) fn begin() -> Option<Checking> {
+        HERE.with(|here| {
+            let begins = here.count.get() > 0 && !here.checking.replace(true);
+            // Made in the closure only: its drop ends the check.
+            begins.then(|| Checking(()))
+        })
+    }
+
+    pub(super) fn held(&self) -> impl Iterator<Item = Holding> {
+        (0..DEPTH).filter_map(|index| HERE.with(|here| here.held[index].get()))
+    }
+}
+
+impl Drop for Checking {
+    fn drop(&mut self) {
+        HERE.with(|here| here.checking.set(false));
+    }
+}
