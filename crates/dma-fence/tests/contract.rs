@@ -83,7 +83,7 @@ fn every_wait_in_a_section_is_reported_with_both_places() {
         (&|| _ = pending.wait_timeout(SHORT), line!()),
         (&|| _ = pending.wait_until(Timestamp::from_nanos(soon())), line!()),
         (&|| _ = wait_any(&[done.clone(), pending.clone()]), line!()),
-        (&|| _ = wait_all(std::slice::from_ref(&done)), line!()),
+        (&|| _ = wait_all(&[lost()]), line!()),
         (&|| _ = buffer.wait_timeout(Usage::Write, SHORT), line!()),
         (&|| _ = busy_buffer(&lost()).wait(Usage::Write), line!()),
         (&contract::may_wait, line!()),
@@ -241,9 +241,11 @@ fn a_circle_over_three_threads_is_reported_with_all_its_places() {
     assert_eq!(found[0].steps().iter().map(classes).collect::<Vec<_>>(), [(c, a), (a, c)]);
     static E: LockClass = LockClass::new("e");
     assert!(both(&D, &E).is_empty());
-    let found = both(&E, &B);
-    let [b, d, e] = [&B, &D, &E].map(Class::Lock);
-    let circle = [(e, b), (b, d), (d, e)];
+    static F: LockClass = LockClass::new("f");
+    assert!(both(&E, &F).is_empty());
+    let found = both(&F, &B);
+    let [b, d, e, f] = [&B, &D, &E, &F].map(Class::Lock);
+    let circle = [(f, b), (b, d), (d, e), (e, f)];
     assert_eq!(found[0].steps().iter().map(classes).collect::<Vec<_>>(), circle);
 }
 

@@ -84,7 +84,8 @@ fn a_leak_is_recorded_where_it_was_given_up() {
     assert!(record.to_string().contains("a ring buffer"));
 }
 
-#[cfg(target_os = "linux")]
+/// Under Miri the system sees the interpreter's thread.
+#[cfg(all(target_os = "linux", not(miri)))]
 #[test]
 fn the_thread_that_lost_it_is_named_and_whether_it_panicked() {
     let _alone = alone();

@@ -21,7 +21,6 @@ pub(super) struct Holding {
 struct PerThread {
     /// In no order: guards may go in any.
     held: [Cell<Option<Holding>>; DEPTH],
-    count: Cell<usize>,
     checking: Cell<bool>,
 }
 
@@ -29,7 +28,6 @@ std::thread_local! {
     static HERE: PerThread = const {
         PerThread {
             held: [const { Cell::new(None) }; DEPTH],
-            count: Cell::new(0),
             checking: Cell::new(false),
         }
     };
@@ -42,7 +40,6 @@ pub(super) fn push(holding: Holding) -> Entry {
     Entry(HERE.with(|here| {
         let free = here.held.iter().position(|entry| entry.get().is_none())?;
         here.held[free].set(Some(holding));
-        here.count.set(here.count.get() + 1);
         Some(free)
     }))
 }
@@ -50,10 +47,7 @@ pub(super) fn push(holding: Holding) -> Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if let Some(index) = self.0 {
-            HERE.with(|here| {
-                here.held[index].set(None);
-                here.count.set(here.count.get() - 1);
-            });
+            HERE.with(|here| here.held[index].set(None));
         }
     }
 }
@@ -62,13 +56,10 @@ impl Drop for Entry {
 pub(super) struct Checking(());
 
 impl Checking {
-    /// None if there is nothing to look at: nothing is held, or this is the check itself.
+    /// None if this is the check itself.
     pub(super) fn begin() -> Option<Checking> {
-        HERE.with(|here| {
-            let begins = here.count.get() > 0 && !here.checking.replace(true);
-            // Made in the closure only: its drop ends the check.
-            begins.then(|| Checking(()))
-        })
+        // Made in the closure only: its drop ends the check.
+        HERE.with(|here| (!here.checking.replace(true)).then(|| Checking(())))
     }
 
     pub(super) fn held(&self) -> impl Iterator<Item = Holding> {
