@@ -111,7 +111,17 @@ mod checked {
         });
         assert!(records >= 3);
 
+        a_hook_runs_under_no_lock();
         a_hook_that_panics_does_not_unwind_through_the_allocator();
+    }
+
+    fn a_hook_runs_under_no_lock() {
+        contract::on_violation(|violation| {
+            contract::on_violation(note);
+            note(violation);
+        });
+        let wait = || reports(contract::signalling(), contract::may_wait).len();
+        assert_eq!(in_time(wait), 1);
     }
 
     /// Else this would be undefined, and in fact the end of the process.
