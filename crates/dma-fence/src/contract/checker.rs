@@ -20,7 +20,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::panic::Location;
 use held::{Checking, Holding};
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub(super) use held::Entry;
 pub(crate) use waits::Waiting;
@@ -62,8 +62,10 @@ pub(super) fn want_without_panic(class: Class) {
             look(&checking, class, at, None);
         }
     });
-    // What the panic carries could panic again.
-    checked.unwrap_or_else(core::mem::forget);
+    if let Err(panic) = checked {
+        // What it carries may panic in turn, and that, too.
+        catch_unwind(AssertUnwindSafe(|| drop(panic))).unwrap_or_else(core::mem::forget);
+    }
 }
 
 #[track_caller]
