@@ -3,64 +3,21 @@
 
 mod common;
 
+use common::allocator::{Counting, allocations, leaks, live};
 use common::{hardware, lost, rounds, software};
 use dma_fence::{
     ArrayAllocation, ArrayMembers, ChainAllocation, ContainedFence, DriverFence, Errno, Fence,
     FenceAllocation, FenceArray, FenceChain, ReservationObject, Usage, all_of, any_of, merge,
     wait_all_timeout, wait_any_timeout,
 };
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-/// Counts per thread, for the tests of a file run side by side.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-}
-
-// SAFETY: Passes everything on to the system's allocator; the counters have no destructor and do not
-// allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        LIVE.set(LIVE.get() + 1);
-        // SAFETY: The caller's contract is the same.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        LIVE.set(LIVE.get() - 1);
-        // SAFETY: The caller's contract is the same.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: The caller's contract is the same.
-        unsafe { System.realloc(ptr, layout, size) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn allocations(f: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    f();
-    ALLOCATIONS.get() - before
-}
-
-/// What `f` leaves allocated once it has run a first time, which fills caches that stay.
-fn leaks(f: impl Fn()) -> isize {
-    f();
-    let before = LIVE.get();
-    f();
-    LIVE.get() - before
-}
 
 #[test]
 fn the_counter_counts() {
@@ -297,7 +254,7 @@ fn a_pending_array_is_freed_with_its_last_handle_wherever_its_callback_is() {
     for signaled in 0..3 {
         let context = hardware();
         let mut members = [(); 3].map(|()| Some(context.new_fence()));
-        let before = LIVE.get();
+        let before = live();
         let fences = members.iter().flatten().map(|member| member.fence()).collect();
         let callback = FenceArray::new(fences).unwrap().on_outcome(|_| ()).unwrap();
         for member in members.iter_mut().rev().take(signaled) {
@@ -305,7 +262,7 @@ fn a_pending_array_is_freed_with_its_last_handle_wherever_its_callback_is() {
         }
         drop(callback);
         // Of the signaled members, the array had the last handle.
-        assert_eq!(LIVE.get() - before, -(signaled as isize), "its members are pending");
+        assert_eq!(live() - before, -(signaled as isize), "its members are pending");
         members.into_iter().flatten().for_each(|member| member.signal(Ok(())));
     }
 }
@@ -348,7 +305,7 @@ fn a_pending_chain_is_freed_with_its_last_handle_wherever_its_callback_is() {
     for signaled in 0..2 {
         let context = hardware();
         let [first, second] = [context.new_fence(), context.new_fence()];
-        let before = LIVE.get();
+        let before = live();
         let one = FenceChain::new(None, first.fence(), 1).unwrap();
         let head = FenceChain::new(Some(one.into()), second.fence(), 2).unwrap();
         let callback = head.on_outcome(|_| ()).unwrap();
@@ -360,7 +317,7 @@ fn a_pending_chain_is_freed_with_its_last_handle_wherever_its_callback_is() {
         drop(head);
         drop(callback);
         assert_eq!(
-            LIVE.get() - before,
+            live() - before,
             -1,
             "the signaled fence, of which the chain had the last handle"
         );
@@ -371,17 +328,13 @@ fn a_pending_chain_is_freed_with_its_last_handle_wherever_its_callback_is() {
 fn a_signaled_chain_keeps_no_fence_but_its_own() {
     let context = hardware();
     let [first, second] = [context.new_fence(), context.new_fence()];
-    let before = LIVE.get();
+    let before = live();
     let one = FenceChain::new(None, first.fence(), 1).unwrap();
     let head = FenceChain::new(Some(one.into()), second.fence(), 2).unwrap();
     head.on_signal(|_| ()).unwrap().detach();
     second.signal(Ok(()));
     first.signal(Ok(()));
-    assert_eq!(
-        LIVE.get() - before,
-        2 - 1,
-        "the head is two allocations, and the first fence is gone"
-    );
+    assert_eq!(live() - before, 2 - 1, "the head is two allocations, and the first fence is gone");
     assert!(head.is_signaled());
 }
 
@@ -389,11 +342,11 @@ fn a_signaled_chain_keeps_no_fence_but_its_own() {
 fn an_abandoned_array_is_freed_with_its_last_handle() {
     let context = hardware();
     let producer = context.new_fence();
-    let before = LIVE.get();
+    let before = live();
     let callback = FenceArray::new(vec![producer.fence()]).unwrap().on_signal(|_| ()).unwrap();
     drop(producer);
     drop(callback);
-    assert_eq!(LIVE.get(), before, "the member waits for its reset");
+    assert_eq!(live(), before, "the member waits for its reset");
     context.declare_idle(Errno::EIO);
 }
 
@@ -401,11 +354,11 @@ fn an_abandoned_array_is_freed_with_its_last_handle() {
 fn a_cancelled_callback_is_freed_while_the_fence_is_pending() {
     let producer = hardware().new_fence();
     let fence = producer.fence();
-    let before = LIVE.get();
+    let before = live();
     assert!(fence.on_signal(|_| ()).unwrap().cancel());
     drop(fence.on_outcome(|_| ()).unwrap());
     let _ = fence.wait_timeout(Duration::from_nanos(1));
-    assert_eq!(LIVE.get(), before);
+    assert_eq!(live(), before);
     producer.signal(Ok(()));
 }
 
@@ -413,10 +366,10 @@ fn a_cancelled_callback_is_freed_while_the_fence_is_pending() {
 fn a_wait_for_several_leaves_nothing_on_those_that_are_pending() {
     let (pending, winner) = (hardware().new_fence(), hardware().new_fence());
     let fences = [pending.fence(), winner.fence()];
-    let before = LIVE.get();
+    let before = live();
     let limit = Duration::from_nanos(1);
     assert!(wait_any_timeout(&fences, limit).is_err() && wait_all_timeout(&fences, limit).is_err());
-    assert_eq!(LIVE.get(), before);
+    assert_eq!(live(), before);
     let (mut any, mut all) = (any_of(fences.clone()), all_of(fences.clone()));
     let mut nobody = Context::from_waker(Waker::noop());
     assert!(Pin::new(&mut any).poll(&mut nobody).is_pending());
@@ -424,7 +377,7 @@ fn a_wait_for_several_leaves_nothing_on_those_that_are_pending() {
     winner.signal(Ok(()));
     assert!(Pin::new(&mut any).poll(&mut nobody).is_ready());
     drop((any, all));
-    assert_eq!(LIVE.get(), before);
+    assert_eq!(live(), before);
     pending.signal(Ok(()));
 }
 

@@ -1,6 +1,8 @@
 //! What the tests share: a limit on hanging, a backend that counts, random numbers, captured panics.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod allocator;
+
 use dma_fence::{DriverFence, Enabled, Errno, Fence, FenceContext, FenceOps, Timestamp};
 use std::any::Any;
 use std::future::Future;

@@ -1,0 +1,77 @@
+//! An allocator that counts, and fails when it is told to. A test file that measures makes it global.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ptr;
+
+/// Counts per thread, for the tests of a file run side by side.
+pub(crate) struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    /// How many allocations succeed until one fails.
+    static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Is this the allocation that fails?
+fn fails() -> bool {
+    let left = LEFT.get();
+    LEFT.set(left.wrapping_sub(1));
+    left == 0
+}
+
+// SAFETY: Passes everything on to the system's allocator or fails; the counters have no destructor and
+// do not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if fails() {
+            return ptr::null_mut();
+        }
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        LIVE.set(LIVE.get() + 1);
+        // SAFETY: The caller's contract is the same.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - 1);
+        // SAFETY: The caller's contract is the same.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if fails() {
+            return ptr::null_mut();
+        }
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: The caller's contract is the same.
+        unsafe { System.realloc(ptr, layout, size) }
+    }
+}
+
+/// How many allocations this thread has that are not freed.
+pub(crate) fn live() -> isize {
+    LIVE.get()
+}
+
+/// How often `f` allocates.
+pub(crate) fn allocations(f: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    f();
+    ALLOCATIONS.get() - before
+}
+
+/// What `f` leaves allocated once it has run a first time, which fills caches that stay.
+pub(crate) fn leaks(f: impl Fn()) -> isize {
+    f();
+    let before = LIVE.get();
+    f();
+    LIVE.get() - before
+}
+
+/// Runs `f`, in which the allocation after the first `succeed` ones fails, and later ones do not.
+pub(crate) fn failing_after<T>(succeed: usize, f: impl FnOnce() -> T) -> T {
+    LEFT.set(succeed);
+    let result = f();
+    LEFT.set(usize::MAX);
+    result
+}
