@@ -68,7 +68,7 @@ fn check(len: usize, watch: Watch, random: &mut Random) {
 }
 
 #[test]
-fn row_01_and_05_an_array_is_right_at_every_step_in_every_order() {
+fn an_array_is_right_at_every_step_in_every_order() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for len in (1..=64).filter(|len| !cfg!(miri) || [1, 2, 3, 9].contains(len)) {
         for watch in [Watch::Polled, Watch::Enabled, Watch::Both] {
@@ -77,49 +77,6 @@ fn row_01_and_05_an_array_is_right_at_every_step_in_every_order() {
             }
         }
     }
-}
-
-#[test]
-fn row_01_the_member_that_carries_the_callback_has_not_signaled() {
-    let mut members = producers(2);
-    let array = array_of(&members);
-    array.on_signal(|_| ()).unwrap().detach();
-    members.remove(0).signal(Ok(()));
-    assert!(!array.is_signaled());
-    assert_eq!(array.status(), Status::Pending);
-    members.remove(0).signal(Ok(()));
-    assert!(array.is_signaled());
-}
-
-#[test]
-fn row_06_polling_before_the_first_waiter_changes_nothing() {
-    let mut members = producers(3);
-    let array = array_of(&members);
-    assert!(!array.is_signaled());
-    members.remove(1).signal(Ok(()));
-    assert!(!array.is_signaled());
-    let log = Log::new();
-    let seen = log.clone();
-    array.on_signal(move |_| seen.push(())).unwrap().detach();
-    assert!(!array.is_signaled());
-    members.remove(1).signal(Ok(()));
-    assert!(!array.is_signaled());
-    members.remove(0).signal(Ok(()));
-    assert_eq!((array.is_signaled(), log.take().len()), (true, 1));
-}
-
-#[test]
-fn row_03_all_signaled_before_the_first_waiter_signals_at_once() {
-    in_time(|| {
-        for len in [1, 2, 7] {
-            let members = producers(len);
-            let array = array_of(&members);
-            members.into_iter().for_each(|member| member.signal(Err(Errno::EIO)));
-            let declined = array.on_signal(|_| ()).unwrap_err();
-            assert_eq!(declined.outcome.result(), Err(FenceError::Failed(Errno::EIO)));
-            assert_eq!(array.wait(), Err(FenceError::Failed(Errno::EIO)));
-        }
-    });
 }
 
 #[test]
@@ -218,7 +175,7 @@ fn a_thousand_members_take_a_small_stack() {
 }
 
 #[test]
-fn row_02_walks_polls_losses_and_drops_race_and_end() {
+fn walks_polls_losses_and_drops_race_and_end() {
     in_time(|| {
         let mut random = Random(3);
         for round in 0..rounds(800, 8) {

@@ -88,18 +88,6 @@ fn a_declined_callback_comes_back_unrun() {
 }
 
 #[test]
-fn row_14_a_callback_may_drop_the_last_handle() {
-    let producer = hardware().new_fence();
-    let fence = producer.fence();
-    let captured = Arc::new(());
-    let (held, handle) = (captured.clone(), fence.clone());
-    fence.on_signal(move |_| drop((handle, held))).unwrap().detach();
-    drop(fence);
-    producer.signal(Ok(()));
-    assert_eq!(Arc::strong_count(&captured), 1);
-}
-
-#[test]
 fn a_callback_may_register_on_its_own_and_on_other_fences() {
     let context = hardware();
     let (first, second) = (context.new_fence(), context.new_fence());

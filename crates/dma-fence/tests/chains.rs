@@ -426,25 +426,6 @@ fn long() -> usize {
 const STACK: usize = 256 << 10;
 
 #[test]
-fn row_07_a_chain_of_a_million_builds_walks_signals_and_drops_on_a_small_stack() {
-    in_time_with_stack(STACK, || {
-        let context = hardware();
-        let jobs: Vec<_> = (0..long()).map(|_| context.new_fence()).collect();
-        let head = chain_of(&jobs);
-        assert_eq!(head.iter().count(), long());
-        assert_eq!(head.leaves().count(), long());
-        assert_eq!(head.find_seqno(1).unwrap().seqno(), 10);
-        let called = Log::new();
-        let log = called.clone();
-        head.on_signal(move |_| log.push(())).unwrap().detach();
-        // From the head back, so that the walk takes a turn for each point.
-        jobs.into_iter().rev().for_each(|job| job.signal(Ok(())));
-        assert_eq!(called.take().len(), 1);
-        assert!(head.is_signaled());
-    });
-}
-
-#[test]
 fn a_long_pending_chain_drops_on_a_small_stack() {
     in_time_with_stack(STACK, || {
         let context = hardware();

@@ -403,7 +403,7 @@ fn fill_the_taint_record() {
 }
 
 #[test]
-fn row_11_nothing_leaks_however_it_ends() {
+fn nothing_leaks_however_it_ends() {
     let stories: [(&str, fn()); 6] = [
         ("chains that signal", chains_that_signal),
         ("chains that are dropped pending", chains_that_are_dropped_pending),
@@ -418,7 +418,7 @@ fn row_11_nothing_leaks_however_it_ends() {
 }
 
 #[test]
-fn row_11_nothing_leaks_once_the_context_is_declared_idle() {
+fn nothing_leaks_once_the_context_is_declared_idle() {
     // Others of this file record losses, too, and free our contexts on their threads: try again.
     let clean = (0..rounds(50, 5)).any(|_| {
         leaks(|| {

@@ -30,7 +30,7 @@ fn chain(
 }
 
 #[test]
-fn row_07_a_million_nested_signals_take_a_small_stack() {
+fn a_million_nested_signals_take_a_small_stack() {
     in_time_with_stack(STACK, || {
         let (first, last) = chain(&hardware(), rounds(1_000_000, 300), |fence, next| {
             fence.on_signal(move |signal| next.signal(signal.result)).unwrap().detach();
