@@ -157,7 +157,8 @@ fn row_31_a_fence_that_loses_its_producer_neither_signals_nor_hangs() {
         let producer = context.new_fence();
         let fence = producer.fence();
         let other = hardware().new_fence();
-        let array: Fence = FenceArray::new(vec![fence.clone(), other.fence()]).unwrap().into();
+        // The member that the walk begins with: those before it are heard of when somebody asks.
+        let array: Fence = FenceArray::new(vec![other.fence(), fence.clone()]).unwrap().into();
         let chain: Fence = FenceChain::new(Some(other.fence()), fence.clone(), 1).unwrap().into();
         let object = ReservationObject::new();
         let mut guard = object.lock();
