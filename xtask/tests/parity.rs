@@ -1,0 +1,47 @@
+//! The tests that docs/parity.md names exist.
+
+use std::{collections::HashSet, fs, path::Path};
+
+/// The Rust files of `dir` and below, as `folder/file.rs`, and their tests: by their names alone, as
+/// `file::name`, and for a folder of modules as `folder::name`.
+fn tests_in(dir: &Path, found: &mut HashSet<String>) {
+    let stem = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
+    for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            tests_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let (folder, file) = (stem(dir), path.file_name().unwrap().to_string_lossy());
+            found.insert(format!("{folder}/{file}"));
+            for test in test_functions(&fs::read_to_string(&path).unwrap()) {
+                found.extend([&folder, &stem(&path)].map(|home| format!("{home}::{test}")));
+                found.insert(test.to_owned());
+            }
+        }
+    }
+}
+
+/// The functions that `#[test]` stands before, with or without other attributes between.
+fn test_functions(source: &str) -> impl Iterator<Item = &str> {
+    source.split("#[test]\n").skip(1).filter_map(|after| {
+        let mut lines = after.lines().map(str::trim_start);
+        lines.find_map(|line| line.strip_prefix("fn ")?.split('(').next())
+    })
+}
+
+/// What stands in backticks in the last column of the tables.
+fn named_in(document: &str) -> impl Iterator<Item = &str> {
+    let rows = document.lines().filter_map(|line| line.strip_prefix('|')?.strip_suffix('|'));
+    let last_cells = rows.filter_map(|row| row.rsplit('|').next());
+    last_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2))
+}
+
+#[test]
+fn every_test_that_parity_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut tests = HashSet::new();
+    tests_in(&root.join("crates"), &mut tests);
+    let document = fs::read_to_string(root.join("docs/parity.md")).unwrap();
+    assert!(named_in(&document).count() > 50, "the tables were found");
+    let lost: Vec<_> = named_in(&document).filter(|name| !tests.contains(*name)).collect();
+    assert!(lost.is_empty(), "docs/parity.md names tests that are not there: {lost:#?}");
+}
