@@ -7,6 +7,7 @@ mod ci;
 mod loom;
 mod miri;
 mod msrv;
+mod mutants;
 mod shell;
 mod stress;
 
@@ -27,6 +28,8 @@ enum Verb {
     Miri(miri::Args),
     /// Do random operations on shared fences from several threads, for minutes
     Stress(stress::Args),
+    /// Change the core in hundreds of ways and see whether its tests notice (needs cargo-mutants)
+    Mutants(mutants::Args),
     /// Check that everything compiles with the oldest Rust that Cargo.toml promises
     Msrv,
     /// Compare `dma-fence copy` with cp, with cp followed by b3sum, and with itself without overlap
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Verb::BareMetal => bare_metal::run(),
         Verb::Miri(args) => miri::run(&args),
         Verb::Stress(args) => stress::run(&args),
+        Verb::Mutants(args) => mutants::run(&args),
         Verb::Msrv => msrv::run(),
         Verb::BenchCopy(args) => bench_copy::run(&args),
     };

@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsStr,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 /// Errors are for the person at the terminal.
@@ -38,13 +38,17 @@ pub(crate) fn cargo_of<I: IntoIterator<Item: AsRef<OsStr>>>(toolchain: &str, arg
 
 /// Shows a command, runs it, and makes its failure an error.
 pub(crate) fn run(command: &mut Command) -> Result {
+    match status(command)? {
+        status if status.success() => Ok(()),
+        status => Err(format!("`{}`: {status}", show(command))),
+    }
+}
+
+/// Shows a command, runs it, and tells how it ended.
+pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
     let line = show(command);
     eprintln!("+ {line}");
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("`{line}`: {status}")),
-        Err(error) => Err(format!("`{line}` cannot be run: {error}")),
-    }
+    command.status().map_err(|error| format!("`{line}` cannot be run: {error}"))
 }
 
 /// Whether a command can be run and succeeds; what it prints is nobody's business.

@@ -269,6 +269,12 @@ fn contexts_are_never_reused_and_seqnos_rise() {
 }
 
 #[test]
+fn a_context_knows_its_names() {
+    let context = FenceContext::hardware("gpu", "ring 0");
+    assert_eq!((context.driver_name(), context.timeline_name()), ("gpu", "ring 0"));
+}
+
+#[test]
 fn later_is_an_answer_within_one_context_only() {
     use SeqnoOrder::{Bits32, Bits64, Unordered};
     for (seqnos, later) in [(Bits64, Some(true)), (Bits32, Some(true)), (Unordered, None)] {

@@ -1,0 +1,26 @@
+//! What errors say to people.
+#![cfg(all(feature = "std", not(loom)))]
+
+use dma_fence::{AllocError, Errno, FenceError, WaitError};
+
+#[test]
+fn an_error_number_has_a_name_or_its_number() {
+    assert_eq!(Errno::ENOSPC.to_string(), "ENOSPC (no space left on device)");
+    assert_eq!(Errno::from_raw(4095).unwrap().to_string(), "errno 4095");
+}
+
+#[test]
+fn a_wait_says_why_it_did_not_end_well() {
+    let failed = "EIO (input/output error)";
+    let abandoned = "the fence lost its producer before it signaled";
+    assert_eq!(FenceError::Failed(Errno::EIO).to_string(), failed);
+    assert_eq!(FenceError::Abandoned.to_string(), abandoned);
+    assert_eq!(WaitError::Failed(Errno::EIO).to_string(), failed);
+    assert_eq!(WaitError::Abandoned.to_string(), abandoned);
+    assert_eq!(WaitError::TimedOut.to_string(), "the fence did not signal in time");
+}
+
+#[test]
+fn a_failed_allocation_says_so() {
+    assert_eq!(AllocError.to_string(), "out of memory");
+}
