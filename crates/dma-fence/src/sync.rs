@@ -49,6 +49,13 @@ mod model {
     pub(crate) use loom::sync::atomic::{
         AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
+
+    pub(crate) fn current_thread() -> usize {
+        use super::global::{AtomicUsize, Ordering};
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        loom::thread_local! { static ID: usize = NEXT.fetch_add(1, Ordering::Relaxed) }
+        ID.with(|id| *id)
+    }
 }
 
 /// What lives in a `static`: process-wide counters and the taint record.
@@ -159,14 +166,6 @@ pub(crate) fn current_thread() -> usize {
 
 #[cfg(not(feature = "std"))]
 pub(crate) use crate::platform::current_thread;
-
-#[cfg(loom)]
-pub(crate) fn current_thread() -> usize {
-    use global::{AtomicUsize, Ordering};
-    static NEXT: AtomicUsize = AtomicUsize::new(1);
-    loom::thread_local! { static ID: usize = NEXT.fetch_add(1, Ordering::Relaxed) }
-    ID.with(|id| *id)
-}
 
 /// Where a thread that cancels a callback meets the thread that is running it.
 ///

@@ -135,6 +135,47 @@ fn a_backend_without_polls_is_not_polled() {
     producer.signal(Ok(()));
 }
 
+/// A backend without hooks.
+struct Plain;
+
+impl FenceOps for Plain {}
+
+/// It could answer, but has not said that it is worth asking.
+struct PollsUnasked;
+
+impl FenceOps for PollsUnasked {
+    fn poll(&self) -> Option<Result<(), Errno>> {
+        unreachable!("nobody was to ask")
+    }
+}
+
+/// It wants to be asked, and knows nothing.
+struct KnowsNothing;
+
+impl FenceOps for KnowsNothing {
+    fn polls(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_hook_that_a_backend_leaves_out_changes_nothing() {
+    let backends: [Arc<dyn FenceOps>; 3] =
+        [Arc::new(Plain), Arc::new(PollsUnasked), Arc::new(KnowsNothing)];
+    for backend in backends {
+        let producer = hardware().new_fence_with(backend);
+        let fence = producer.fence();
+        ask_everything(&fence);
+        assert_eq!(fence.status(), Status::Pending);
+        assert_eq!(
+            (fence.driver_name(), fence.timeline_name()),
+            ("test".into(), "hardware".into())
+        );
+        producer.signal(Ok(()));
+        assert_eq!(fence.wait(), Ok(()));
+    }
+}
+
 #[test]
 fn a_deadline_reaches_the_backend() {
     let backend = Backend::silent();

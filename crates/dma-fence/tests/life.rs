@@ -9,6 +9,7 @@ use dma_fence::{
     Outcome, SeqnoOrder, Signal, Status, Timestamp, taint,
 };
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn at(nanos: u64) -> Timestamp {
     Timestamp::from_nanos(nanos)
@@ -85,6 +86,16 @@ fn without_a_time_of_its_own_a_signal_has_the_time_of_the_call() {
     let after = Timestamp::now();
     let Status::Signaled(signal) = fence.status() else { panic!("not signaled") };
     assert!(before <= signal.timestamp && signal.timestamp <= after);
+}
+
+#[test]
+fn the_time_is_that_of_the_monotonic_clock() {
+    let clock = || {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        Duration::new(now.tv_sec as u64, now.tv_nsec as u32).as_nanos()
+    };
+    let (before, now, after) = (clock(), Timestamp::now().as_nanos().into(), clock());
+    assert!(before <= now && now <= after);
 }
 
 #[test]
