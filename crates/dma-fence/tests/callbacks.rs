@@ -326,6 +326,22 @@ fn callbacks_may_wait_for_what_the_next_one_signals() {
     }
 }
 
+#[test]
+fn a_thread_helps_however_often_it_has_helped_before() {
+    in_time(|| {
+        let context = hardware();
+        // More than polls may nest.
+        for _ in 0..20 {
+            let (first, second) = (context.new_fence(), context.new_fence());
+            let next = second.fence();
+            let waits = move |_: &_| BLOCK_ON(next).unwrap();
+            first.fence().on_signal(waits).unwrap().detach();
+            first.fence().on_signal(move |_| second.signal(Ok(()))).unwrap().detach();
+            first.signal(Ok(()));
+        }
+    });
+}
+
 // === many threads ===
 
 #[test]

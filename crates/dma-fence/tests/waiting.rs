@@ -9,7 +9,7 @@ use dma_fence::{
 };
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -301,6 +301,33 @@ fn a_waker_may_drop_the_future_that_it_wakes() {
         drop(waker);
         producer.signal(Ok(()));
         assert_eq!(Arc::strong_count(&nosy), 1);
+    });
+}
+
+/// A waker that says that it is called, and comes back when it may.
+struct Slow(mpsc::Sender<()>, Mutex<mpsc::Receiver<()>>);
+
+impl Wake for Slow {
+    fn wake(self: Arc<Self>) {
+        self.0.send(()).unwrap();
+        self.1.lock().unwrap().recv().unwrap();
+    }
+}
+
+#[test]
+fn dropping_a_future_does_not_wait_for_its_wake_up() {
+    in_time(|| {
+        let producer = hardware().new_fence();
+        let ((called, is_called), (leave, may_leave)) = (mpsc::channel(), mpsc::channel());
+        let waker = Waker::from(Arc::new(Slow(called, Mutex::new(may_leave))));
+        let mut future = producer.fence().into_future();
+        assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
+        let signaler = thread::spawn(move || producer.signal(Ok(())));
+        is_called.recv().unwrap();
+        // As an executor does with the lock held that the wake-up is waiting for.
+        drop(future);
+        leave.send(()).unwrap();
+        signaler.join().unwrap();
     });
 }
 
