@@ -175,6 +175,14 @@ pub(crate) fn locks_reservation() -> Held {
     Held::new(checker::acquire(Class::Reservation))
 }
 
+/// Call it where a reservation object was locked without waiting for it, which makes no order; keep what it
+/// returns as long as the lock.
+#[inline]
+#[track_caller]
+pub(crate) fn has_reservation() -> Held {
+    Held::new(checker::enter(Class::Reservation, None))
+}
+
 /// Call it before a wait for all of `fences`; keep what it returns until the wait is over.
 #[cfg(feature = "std")]
 #[inline]

@@ -40,7 +40,10 @@ pub use leaves::Leaves;
 pub use merge::{dedup, merge, try_merge};
 pub use ops::{Enabled, FenceOps};
 pub use outcome::{FenceError, Outcome, Signal, Status, WaitError};
-pub use reservation::{AddError, ReservationGuard, ReservationObject, ReservationStatus, Usage};
+pub use reservation::{
+    AcquireContext, AddError, Deadlock, DuplicateObject, LockedSet, ReservationGuard,
+    ReservationIter, ReservationObject, ReservationStatus, ReservationView, Usage, lock_all,
+};
 pub use shared::AllocError;
 pub use time::Timestamp;
 pub use wait::{AllFuture, AnyFuture, FenceFuture, all_of, any_of};

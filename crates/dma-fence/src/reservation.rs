@@ -2,23 +2,43 @@
 //!
 //! # Implementation notes
 //!
-//! Two locks. The *update* lock is the user's: it is held from `lock` to the guard's drop, over
-//! reserving, looking and adding, so that a job and its fences appear as one step. The list's own lock
-//! is held for a copy of handles at the longest and is never visible; readers take only that one.
+//! Two halves that know nothing of each other. The *update lock* ([`lock`], [`queue`], [`context`], [`set`]) is
+//! the user's: it is held from `lock` to the guard's drop, over reserving, looking and adding, so that a job
+//! and its fences appear as one step. *Readers* ([`view`], [`iter`]) take no lock. What they read is built from the
+//! bottom up:
 //!
-//! RESV-DROP: handles that leave the list are dropped after its lock is released, for a fence's drop
-//! may be the drop of a backend.
+//! - [`grow`]: a list that only grows, so that a reader need not be waited for
+//! - [`debt`]: how a reader gets a count of a fence that a writer may be taking away
+//! - [`slot`]: one fence and its usage in one word
+//! - [`table`]: all slots, and the count of their changes that tells a reader to start over
+//! - [`guard`]: what the holder of the update lock may change
+//!
+//! RESV-DROP: a handle that leaves an object is dropped, and a fence is asked, outside every lock of this
+//! module; the update lock is the user's, who knows what it is held over.
 
-use crate::array::FenceArray;
-use crate::contract::{self, Held};
+mod context;
+mod debt;
+mod grow;
+mod guard;
+mod iter;
+mod lock;
+mod queue;
+mod set;
+mod slot;
+mod table;
+mod view;
+
+pub use context::{AcquireContext, Deadlock};
+pub use guard::ReservationGuard;
+pub use iter::ReservationIter;
+pub use set::{DuplicateObject, LockedSet, lock_all};
+pub use view::ReservationView;
+
+use crate::contract;
 use crate::fence::Fence;
-use crate::outcome::Status;
-#[cfg(feature = "std")]
-use crate::outcome::{FenceError, WaitError};
-use crate::shared::AllocError;
-use crate::sync::{Life, Mutex, MutexGuard};
-use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Deref;
+use lock::UpdateLock;
 
 /// What an operation does with the buffer. Asking for one usage returns those at or before it.
 #[doc(alias = "dma_resv_usage")]
@@ -32,6 +52,31 @@ pub enum Usage {
     Read,
     /// Nobody waits for it implicitly; it only keeps the buffer alive.
     Bookkeep,
+}
+
+impl Usage {
+    /// What the next operation has to wait for: a write for readers and writers, a read for writers.
+    ///
+    /// ```
+    /// use dma_fence::Usage;
+    /// assert_eq!(Usage::for_next(true), Usage::Read);
+    /// assert_eq!(Usage::for_next(false), Usage::Write);
+    /// ```
+    #[doc(alias = "dma_resv_usage_rw")]
+    pub const fn for_next(write: bool) -> Usage {
+        if write { Usage::Read } else { Usage::Write }
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Usage::Kernel => "kernel",
+            Usage::Write => "write",
+            Usage::Read => "read",
+            Usage::Bookkeep => "bookkeep",
+        })
+    }
 }
 
 /// Why a fence was not added.
@@ -67,6 +112,8 @@ pub enum ReservationStatus {
 
 /// The fences of one buffer, each with its usage.
 ///
+/// Derefs to [`ReservationView`], which has all that can be asked without the lock.
+///
 /// ```
 /// use dma_fence::{FenceContext, ReservationObject, Usage};
 /// let gpu = FenceContext::hardware("gpu", "ring 0");
@@ -85,20 +132,8 @@ pub enum ReservationStatus {
 /// ```
 #[doc(alias = "dma_resv")]
 pub struct ReservationObject {
-    update: Mutex<()>,
-    list: Mutex<List>,
-}
-
-struct List {
-    entries: Vec<Entry>,
-    /// How often `entries` has changed.
-    changes: u64,
-}
-
-#[derive(Clone)]
-struct Entry {
-    fence: Fence,
-    usage: Usage,
+    view: ReservationView,
+    lock: UpdateLock,
 }
 
 impl Default for ReservationObject {
@@ -111,212 +146,82 @@ impl ReservationObject {
     /// An object without fences: idle.
     #[doc(alias = "dma_resv_init")]
     pub fn new() -> Self {
-        ReservationObject {
-            update: Mutex::new(()),
-            list: Mutex::new(List { entries: Vec::new(), changes: 0 }),
-        }
+        ReservationObject { view: ReservationView::new(), lock: UpdateLock::new() }
     }
 
     /// Locks the object for an update.
     ///
     /// # Context
-    /// Sleeps while somebody else has it (on bare metal it spins). Locking it again on the same thread
-    /// is a deadlock.
+    /// Sleeps while somebody else has it (on bare metal it spins); who has waited longest gets it. Locking
+    /// it again on the same thread is a deadlock, and so is locking two objects like this that another
+    /// thread locks the other way round: see [`lock_in`](Self::lock_in).
     #[doc(alias = "dma_resv_lock")]
     #[track_caller]
     pub fn lock(&self) -> ReservationGuard<'_> {
         let held = contract::locks_reservation();
-        ReservationGuard { _update: self.update.lock(), _held: held, object: self, reserved: 0 }
+        ReservationGuard::new(self, self.lock.lock(), held)
     }
 
-    /// The fences at or before `usage` as they are now, signaled ones included. Enables nothing.
-    #[doc(alias("dma_resv_get_fences", "dma_resv_for_each_fence"))]
-    pub fn fences(&self, usage: Usage) -> Vec<Fence> {
-        self.snapshot(usage).0
+    /// Locks the object if nobody has it.
+    ///
+    /// # Context
+    /// Does not wait.
+    #[doc(alias = "dma_resv_trylock")]
+    #[track_caller]
+    pub fn try_lock(&self) -> Option<ReservationGuard<'_>> {
+        // No closure, for the place of the lock is the caller's.
+        let update = self.lock.try_lock()?;
+        Some(ReservationGuard::new(self, update, contract::has_reservation()))
     }
 
-    fn snapshot(&self, usage: Usage) -> (Vec<Fence>, u64) {
-        let list = self.list.lock();
-        let fences = list.entries.iter().filter(|entry| entry.usage <= usage);
-        (fences.map(|entry| entry.fence.clone()).collect(), list.changes)
+    /// Locks the object as one of several, in any order.
+    ///
+    /// # Errors
+    /// The context has it already, or has to back off, because an older one waits for what it has.
+    ///
+    /// # Context
+    /// As [`lock`](Self::lock); the older context gets it first. Wakes with the error when it has to back off.
+    #[doc(alias("dma_resv_lock", "dma_resv_lock_interruptible", "dma_resv_locking_ctx"))]
+    #[track_caller]
+    pub fn lock_in(&self, context: &AcquireContext) -> Result<ReservationGuard<'_>, Deadlock> {
+        let held = contract::locks_reservation();
+        Ok(ReservationGuard::new(self, self.lock.lock_in(context)?, held))
     }
 
-    /// The fences at or before `usage` that have not signaled.
-    pub fn unsignaled(&self, usage: Usage) -> Vec<Fence> {
-        loop {
-            let (mut fences, changes) = self.snapshot(usage);
-            fences.retain(|fence| !fence.is_signaled());
-            // "None" must have been true at one moment: a fence that took another's place after we
-            // copied it, and before it signaled, was never looked at.
-            if !fences.is_empty() || self.list.lock().changes == changes {
-                return fences;
-            }
-        }
+    /// Locks the object first of all, after the context had to back off because of it.
+    ///
+    /// # Panics
+    /// If the context still holds something: others would wait for it for ever.
+    ///
+    /// # Context
+    /// As [`lock`](Self::lock).
+    #[doc(alias("dma_resv_lock_slow", "dma_resv_lock_slow_interruptible"))]
+    #[track_caller]
+    pub fn lock_slow(&self, context: &AcquireContext) -> ReservationGuard<'_> {
+        assert_eq!(
+            context.inner.held(),
+            0,
+            "lock_slow is for a context that has unlocked everything"
+        );
+        self.lock_in(context).expect("who holds nothing need not back off")
     }
 
-    /// Have all fences at or before `usage` signaled? True if there are none.
-    #[doc(alias = "dma_resv_test_signaled")]
-    pub fn is_signaled(&self, usage: Usage) -> bool {
-        self.unsignaled(usage).is_empty()
-    }
-
-    /// What the fences at or before `usage` amount to.
-    pub fn status(&self, usage: Usage) -> ReservationStatus {
-        let fences = self.unsignaled(usage);
-        let abandoned = fences.iter().find(|fence| fence.status() == Status::Abandoned);
-        match (abandoned, fences.is_empty()) {
-            (Some(fence), _) => ReservationStatus::Abandoned(fence.clone()),
-            (None, true) => ReservationStatus::Idle,
-            (None, false) => ReservationStatus::Pending,
-        }
-    }
-
-    /// One fence for all that have not signaled at or before `usage`: none, the only one, or an array.
-    #[doc(alias = "dma_resv_get_singleton")]
-    pub fn singleton(&self, usage: Usage) -> Option<Fence> {
-        let mut fences = self.unsignaled(usage);
-        match fences.len() {
-            0 => None,
-            1 => fences.pop(),
-            // Containers are refused on the way in, and there are some.
-            _ => FenceArray::new(fences).ok().map(Fence::from),
-        }
+    /// Has anybody locked it, just now?
+    #[doc(alias = "dma_resv_is_locked")]
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_locked()
     }
 }
 
-#[cfg(feature = "std")]
-impl ReservationObject {
-    /// Blocks until all fences at or before `usage` have signaled. One that failed has ended too:
-    /// memory is what this is about, and the error is the fence's.
-    ///
-    /// # Errors
-    /// A fence is abandoned.
-    #[doc(alias = "dma_resv_wait_timeout")]
-    #[track_caller]
-    pub fn wait(&self, usage: Usage) -> Result<(), FenceError> {
-        // No closure, for the place of the wait is the caller's; likewise below.
-        let Some(fence) = self.singleton(usage) else { return Ok(()) };
-        match fence.wait() {
-            Err(FenceError::Abandoned) => Err(FenceError::Abandoned),
-            _ => Ok(()),
-        }
-    }
-
-    /// As [`wait`](Self::wait), for at most `timeout`; zero only looks.
-    ///
-    /// # Errors
-    /// A fence is abandoned, or the time was over first.
-    #[doc(alias = "dma_resv_wait_timeout")]
-    #[track_caller]
-    pub fn wait_timeout(
-        &self,
-        usage: Usage,
-        timeout: core::time::Duration,
-    ) -> Result<(), WaitError> {
-        let Some(fence) = self.singleton(usage) else { return Ok(()) };
-        match fence.wait_timeout(timeout) {
-            Ok(()) | Err(WaitError::Failed(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
+impl Deref for ReservationObject {
+    type Target = ReservationView;
+    fn deref(&self) -> &ReservationView {
+        &self.view
     }
 }
 
 impl fmt::Debug for ReservationObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.fences(Usage::Bookkeep)).finish()
-    }
-}
-
-/// The right to change a reservation object.
-pub struct ReservationGuard<'a> {
-    _update: MutexGuard<'a, ()>,
-    _held: Held,
-    object: &'a ReservationObject,
-    reserved: usize,
-}
-
-impl ReservationGuard<'_> {
-    /// Makes room so that `slots` fences can be added before the guard goes.
-    ///
-    /// # Errors
-    /// There was no memory; nothing has changed.
-    #[doc(alias = "dma_resv_reserve_fences")]
-    pub fn reserve(&mut self, slots: usize) -> Result<(), AllocError> {
-        let mut grown: Vec<Entry> = Vec::new();
-        let len = self.object.list.lock().entries.len();
-        // Nobody else changes the list while we have the update lock, so the length stays.
-        let room = len.checked_add(self.reserved).and_then(|n| n.checked_add(slots));
-        grown.try_reserve_exact(room.ok_or(AllocError)?).map_err(|_| AllocError)?;
-        let mut list = self.object.list.lock();
-        grown.append(&mut list.entries);
-        list.entries = grown;
-        self.reserved += slots;
-        Ok(())
-    }
-
-    /// Adds a fence. It takes the place of one that it makes superfluous: the same fence, an earlier
-    /// one of its context whose usage is not stronger and that was not abandoned, or any that has
-    /// signaled; else a reserved slot.
-    ///
-    /// # Errors
-    /// The fence is a container, or a slot was needed and none is reserved. Nothing has changed.
-    #[doc(alias = "dma_resv_add_fence")]
-    pub fn add(&mut self, fence: &Fence, usage: Usage) -> Result<(), AddError> {
-        if fence.is_container() {
-            return Err(AddError::Container);
-        }
-        let entry = Entry { fence: fence.clone(), usage };
-        // No hook is asked: its callbacks would run under the update lock.
-        let place = self
-            .find(|old| old.fence.same_fence(fence))
-            .or_else(|| self.find(|old| old.is_superseded_by(&entry)))
-            .or_else(|| self.find(|old| old.fence.life() == Life::Signaled));
-        match place {
-            Some((index, old)) => {
-                let same = old.fence.same_fence(fence);
-                let usage = if same { usage.min(old.usage) } else { usage };
-                let entry = Entry { usage, ..entry };
-                let mut list = self.object.list.lock();
-                list.changes += 1;
-                let replaced = core::mem::replace(&mut list.entries[index], entry);
-                drop(list);
-                drop(replaced);
-            }
-            None if self.reserved == 0 => return Err(AddError::NoSlot),
-            None => {
-                self.reserved -= 1;
-                let mut list = self.object.list.lock();
-                list.changes += 1;
-                list.entries.push(entry);
-            }
-        }
-        Ok(())
-    }
-
-    /// The first entry that `is` it. The update lock keeps the entries where they are, so the list's
-    /// own lock is held for one copy of a handle at a time (RESV-DROP).
-    fn find(&self, is: impl Fn(&Entry) -> bool) -> Option<(usize, Entry)> {
-        let entry = |index: usize| self.object.list.lock().entries.get(index).cloned();
-        (0..).map_while(|index| Some((index, entry(index)?))).find(|(_, old)| is(old))
-    }
-
-    /// As [`ReservationObject::fences`]; no update can come between.
-    pub fn fences(&self, usage: Usage) -> Vec<Fence> {
-        self.object.fences(usage)
-    }
-}
-
-impl Entry {
-    /// Does the signal of `new` say that this one's operation has ended, too? Not of one that was lost.
-    fn is_superseded_by(&self, new: &Entry) -> bool {
-        self.usage >= new.usage
-            && self.fence.life() != Life::Abandoned
-            && new.fence.is_later_than(&self.fence) == Some(true)
-    }
-}
-
-impl fmt::Debug for ReservationGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ReservationGuard({:?}, {} reserved)", self.object, self.reserved)
+        self.view.fmt(f)
     }
 }

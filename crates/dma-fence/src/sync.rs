@@ -10,11 +10,14 @@
 //! | [`current_thread`] | address of a thread-local | [`platform`](crate::platform) | loom thread-local |
 //! | [`Backoff`] | spin, then yield | spin | loom's yield |
 //! | [`rendezvous`] | condition variable | spin | loom's yield |
+//! | [`Sleeper`] | park | spin | loom's park |
 //!
 //! [`global`] holds what must live in a `static`; no model explores those.
 
+mod sleeper;
 mod state;
 
+pub(crate) use sleeper::{Sleeper, sleep_until};
 pub(crate) use state::{Life, State, StateGuard, StateLock};
 
 #[cfg(not(loom))]
@@ -23,7 +26,8 @@ pub(crate) use native::*;
 mod native {
     pub(crate) use alloc::alloc as memory;
     pub(crate) use core::sync::atomic::{
-        AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        fence,
     };
 
     /// `core`'s cell behind loom's interface: access is a closure, so that a model can check it.
@@ -47,7 +51,8 @@ mod model {
     pub(crate) use loom::alloc as memory;
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::atomic::{
-        AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        fence,
     };
 
     pub(crate) fn current_thread() -> usize {

@@ -72,8 +72,13 @@ fn pinned() -> Vec<Pinned> {
         FenceCallback: Send Sync Unpin;
         FenceContext: Send Sync Unpin;
         ReservationObject: Send Sync Unpin;
+        // Readers of a buffer are anywhere.
+        ReservationView: Send Sync Unpin;
+        ReservationIter<'static>: Send Sync Unpin;
         // A lock stays on its thread.
         ReservationGuard<'static>: Sync Unpin;
+        LockedSet<'static>: Sync Unpin;
+        AcquireContext: Unpin;
         contract::Held: Sync Unpin;
         contract::SignallingSection: Sync Unpin;
         // A wait moves between executors; whoever drops it deregisters it.
@@ -116,6 +121,8 @@ fn pinned() -> Vec<Pinned> {
         WaitAnyError: Send Sync Unpin Clone Copy Error;
         AddError: Send Sync Unpin Clone Copy Error;
         AllocError: Send Sync Unpin Clone Copy Error;
+        Deadlock: Send Sync Unpin Clone Copy Error;
+        DuplicateObject: Send Sync Unpin Clone Copy Error;
         RefusedMembers: Send Sync Unpin Error;
         RefusedFence: Send Sync Unpin Error;
         BeyondHead: Send Sync Unpin Clone Copy Error;

@@ -1,0 +1,101 @@
+//! One place of a reservation object: a fence and its usage in one word.
+//!
+//! RESV-SLOT: a slot is null or owns one count of the fence it points to; the low two bits are the usage.
+//! So one swap changes both at once, and no reader finds the one without the other, or neither. All
+//! slots of an object are read and swapped with that object's [`Debts`].
+//!
+//! | who | transition | ordering | pairs with |
+//! |---|---|---|---|
+//! | holder of the update lock | swap | AcqRel | every look: the fence, and the change before this one |
+//! | anybody | look | Acquire | swap |
+#![allow(unsafe_code)]
+
+use super::Usage;
+use super::debt::Debts;
+use crate::shared::Shared;
+use crate::sync::{AtomicPtr, Ordering};
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+
+const USAGE: usize = 0b11;
+
+pub(super) struct Slot<T>(AtomicPtr<T>);
+
+/// What a slot's word says.
+fn parts<T>(word: *mut T) -> Option<(NonNull<T>, Usage)> {
+    let value = NonNull::new(word.map_addr(|addr| addr & !USAGE))?;
+    let usage = match word.addr() & USAGE {
+        0 => Usage::Kernel,
+        1 => Usage::Write,
+        2 => Usage::Read,
+        _ => Usage::Bookkeep,
+    };
+    Some((value, usage))
+}
+
+fn word<T>(value: NonNull<T>, usage: Usage) -> *mut T {
+    value.as_ptr().map_addr(|addr| addr | usage as usize)
+}
+
+/// The count that a slot had of what its word, no longer there, points to.
+fn owned<T>(word: *mut T) -> Option<Shared<T>> {
+    // SAFETY: RESV-SLOT: the word has left the slot, and the count with it.
+    parts(word).map(|(value, _)| unsafe { Shared::from_raw(value) })
+}
+
+impl<T> Slot<T> {
+    pub(super) fn empty() -> Self {
+        const { assert!(align_of::<T>() > USAGE) };
+        Slot(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed).is_null()
+    }
+
+    /// A handle of what is here, if its usage is at or before `last`.
+    pub(super) fn get(&self, last: Usage, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            let (value, _) = parts(seen).filter(|(_, usage)| *usage <= last)?;
+            let debt = debts.incur(value.as_ptr());
+            let again = self.0.load(Ordering::Acquire);
+            // What was here and has come again is as good as what never left: it is here now.
+            if again == seen {
+                let (value, usage) = parts(again)?;
+                // SAFETY: RESV-SLOT: the slot owned a count of it after the debt was incurred.
+                return Some((unsafe { debt.redeem(value) }, usage));
+            }
+            seen = again;
+        }
+    }
+
+    /// Puts something in, or nothing; what was here before, which nobody owes for any more.
+    #[must_use = "drop it where the change has been counted"]
+    pub(super) fn swap(
+        &self,
+        new: Option<(Shared<T>, Usage)>,
+        debts: &Debts<T>,
+    ) -> Option<Shared<T>> {
+        let new = new.map_or(ptr::null_mut(), |(value, usage)| word(value.into_raw(), usage));
+        let old = owned(self.0.swap(new, Ordering::AcqRel))?;
+        debts.pay(&old);
+        Some(old)
+    }
+
+    /// What is here, without a count of one's own.
+    ///
+    /// # Safety
+    /// Nobody swaps the slot while the result is in use.
+    pub(super) unsafe fn peek(&self) -> Option<(ManuallyDrop<Shared<T>>, Usage)> {
+        let (value, usage) = parts(self.0.load(Ordering::Acquire))?;
+        // SAFETY: RESV-SLOT: the slot's count stays where it is, by contract.
+        Some((ManuallyDrop::new(unsafe { Shared::from_raw(value) }), usage))
+    }
+}
+
+impl<T> Drop for Slot<T> {
+    fn drop(&mut self) {
+        drop(owned(self.0.load(Ordering::Relaxed)));
+    }
+}
