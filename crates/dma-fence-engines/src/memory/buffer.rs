@@ -8,7 +8,7 @@
 use super::lease::{Lease, LeaseError};
 use super::pool::PoolInner;
 use crate::sync::Arc;
-use dma_fence::{Fence, ReservationObject, Usage};
+use dma_fence::{Fence, ReservationObject, ReservationView, Usage};
 use std::fmt;
 
 /// The bytes cannot be touched: this fence has not signaled.
@@ -45,9 +45,10 @@ impl Buffer {
         self.pool.region.size()
     }
 
-    /// The fences of the operations on this buffer.
+    /// The fences of the operations on this buffer, to be looked at: whoever could change them could make the
+    /// buffer look idle while a device uses it.
     #[doc(alias = "dma_resv")]
-    pub fn reservation(&self) -> &ReservationObject {
+    pub fn reservation(&self) -> &ReservationView {
         &self.reservation
     }
 

@@ -5,7 +5,6 @@ use crate::sync::global::{self, Ordering as GlobalOrdering};
 use crate::sync::{AtomicBool, AtomicUsize, Ordering, Sleeper};
 use core::fmt;
 use core::marker::PhantomData;
-use core::ptr::{self, NonNull};
 
 /// The right to lock several objects in any order: a ticket. Who has the older one wins.
 ///
@@ -119,10 +118,6 @@ impl fmt::Debug for AcquireContext {
 }
 
 impl ContextInner {
-    pub(super) fn is(&self, other: NonNull<ContextInner>) -> bool {
-        ptr::eq(self, other.as_ptr())
-    }
-
     pub(super) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }

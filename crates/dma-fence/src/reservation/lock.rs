@@ -11,7 +11,7 @@
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
 //! | anybody | take: Free → Held(me) | Acquire, and Release for the context | release; queue up |
-//! | waiter with the queue's lock | queue up: Held(h) → Held(h) + QUEUED | Acquire | take: h's context |
+//! | waiter with the queue's lock | queue up: Held(h) → Held(h) + QUEUED | AcqRel | take: h's context |
 //! | holder | release: Held → Free | Release | take |
 //! | holder with the queue's lock | release: Held + QUEUED → Free | Release | take |
 //! | holder with the queue's lock | hand over: Held + QUEUED → Held(oldest) + QUEUED | Release | queue up |
@@ -98,10 +98,6 @@ impl UpdateLock {
     pub(super) fn lock_in(&self, context: &AcquireContext) -> Result<UpdateGuard<'_>, Deadlock> {
         let inner = &context.inner;
         inner.heal();
-        // Only this thread puts that context into the word.
-        if context_in(self.word.load(Ordering::Relaxed)).is_some_and(|held| inner.is(held)) {
-            return Err(Deadlock::AlreadyLocked);
-        }
         let me = inner.clone().into_raw();
         if !self.take(me.as_ptr())
             && let Err(deadlock) =
@@ -132,17 +128,18 @@ impl UpdateLock {
         let waiter = Waiter::new(me, ticket, sleeper);
         let mut queue = self.queue.lock();
         let Some(holder) = self.queue_up(me) else { return Ok(()) };
+        // SAFETY: RESV-LOCK: we have the queue's lock and the word has QUEUED.
+        let holder = context_in(holder).map(|holder| unsafe { holder.as_ref() });
+        if holder.is_some_and(|holder| holder.ticket == ticket) {
+            return Err(Deadlock::AlreadyLocked);
+        }
         if is_wounded() {
             return Err(Deadlock::BackOff);
         }
         // SAFETY: RESV-QUEUE: we stay here until the waiter is off the queue, granted or removed.
         unsafe { queue.insert(&waiter) };
-        // SAFETY: RESV-LOCK: we have the queue's lock and the word has QUEUED.
-        let younger = context_in(holder).map(|holder| unsafe { holder.as_ref() });
-        let wounded = match younger {
-            Some(younger) if context.is_some() && younger.ticket > ticket => younger.wound(),
-            _ => None,
-        };
+        let younger = holder.filter(|holder| context.is_some() && holder.ticket > ticket);
+        let wounded = younger.and_then(ContextInner::wound);
         drop(queue);
         // Awake after the unlock, or it would have to sleep again.
         wounded.inspect(Sleeper::wake);
@@ -162,17 +159,18 @@ impl UpdateLock {
     fn queue_up(&self, me: *mut ContextInner) -> Option<*mut ContextInner> {
         loop {
             let seen = self.word.load(Ordering::Acquire);
-            if seen.is_null() {
-                if self.take(me) {
-                    return None;
-                }
-            } else if is_queued(seen)
-                || self
-                    .word
-                    .compare_exchange(seen, queued(seen), Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-            {
+            if is_queued(seen) {
                 return Some(seen);
+            }
+            let new = if seen.is_null() { me } else { queued(seen) };
+            match self.word.compare_exchange(seen, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(holder) if holder.is_null() => return None,
+                Ok(holder) => {
+                    // Not what was seen: that context may have gone, and a new one be at its address.
+                    self.word.store(queued(holder), Ordering::Relaxed);
+                    return Some(holder);
+                }
+                Err(_) => {}
             }
         }
     }

@@ -99,3 +99,117 @@ impl<T> Drop for Slot<T> {
         drop(owned(self.0.load(Ordering::Relaxed)));
     }
 }
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::super::debt::Debts;
+    use super::{Slot, Usage};
+    use crate::shared::Shared;
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// A value that tells the model when it is read and when it is dropped. The model itself tells of one
+    /// that is not dropped.
+    struct Watched {
+        number: u64,
+        access: UnsafeCell<()>,
+    }
+
+    // SAFETY: The model checks every access.
+    unsafe impl Sync for Watched {}
+    // SAFETY: As above.
+    unsafe impl Send for Watched {}
+
+    impl Watched {
+        fn shared(number: u64) -> Shared<Watched> {
+            Shared::new(Watched { number, access: UnsafeCell::new(()) })
+        }
+        fn read(&self) -> u64 {
+            self.access.with(|_| self.number)
+        }
+    }
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            self.access.with_mut(|_| ());
+        }
+    }
+
+    struct Place {
+        slot: Slot<Watched>,
+        debts: Debts<Watched>,
+    }
+
+    impl Place {
+        fn with(number: u64) -> Arc<Place> {
+            let place = Place { slot: Slot::empty(), debts: Debts::new() };
+            place.put(number);
+            Arc::new(place)
+        }
+        fn put(&self, number: u64) {
+            drop(self.slot.swap(Some((Watched::shared(number), Usage::Write)), &self.debts));
+        }
+        fn read(&self) -> Option<u64> {
+            Some(self.slot.get(Usage::Bookkeep, &self.debts)?.0.read())
+        }
+    }
+
+    #[test]
+    fn a_reader_beside_a_replacement() {
+        loom::model(|| {
+            let place = Place::with(1);
+            let reader = thread::spawn({
+                let place = place.clone();
+                move || assert!(matches!(place.read(), Some(1 | 2)))
+            });
+            place.put(2);
+            reader.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_reader_beside_two_replacements_and_a_removal() {
+        loom::model(|| {
+            let place = Place::with(1);
+            let reader = thread::spawn({
+                let place = place.clone();
+                move || place.read()
+            });
+            place.put(2);
+            place.put(3);
+            drop(place.slot.swap(None, &place.debts));
+            reader.join().unwrap();
+            assert_eq!(place.read(), None);
+        });
+    }
+
+    #[test]
+    fn two_readers_make_the_debts_grow() {
+        loom::model(|| {
+            let place = Place::with(1);
+            let readers = [(); 2].map(|()| {
+                let place = place.clone();
+                thread::spawn(move || assert!(place.read().is_some()))
+            });
+            place.put(2);
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
+        });
+    }
+
+    /// The reader keeps what it read while the same fence comes and goes elsewhere.
+    #[test]
+    fn one_value_goes_and_comes_back() {
+        loom::model(|| {
+            let place = Place::with(1);
+            let reader = thread::spawn({
+                let place = place.clone();
+                move || place.read()
+            });
+            let gone = place.slot.swap(None, &place.debts).unwrap();
+            drop(place.slot.swap(Some((gone, Usage::Write)), &place.debts));
+            drop(place.slot.swap(None, &place.debts));
+            assert!(matches!(reader.join().unwrap(), None | Some(1)));
+        });
+    }
+}

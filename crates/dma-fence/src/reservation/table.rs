@@ -197,3 +197,85 @@ impl Changes {
         self.0.load(Ordering::Relaxed) == moment
     }
 }
+
+/// A reader meets a change half-way: a model would need three threads, and each of them stopped once more
+/// than models can afford.
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::ReservationIter;
+    use super::*;
+    use crate::{DriverFence, FenceContext};
+
+    fn producer() -> DriverFence {
+        FenceContext::software("test", "table").new_fence()
+    }
+
+    fn table_of(fences: &[&DriverFence]) -> Table {
+        let table = Table::new();
+        // SAFETY: RESV-WRITER: nobody else knows the table.
+        let mut writer = unsafe { table.writer() };
+        writer.make_room(fences.len()).unwrap();
+        for fence in fences {
+            let slot = writer.free_slot().unwrap();
+            writer.set(slot, Some((fence.fence(), Usage::Write)));
+        }
+        table
+    }
+
+    fn swap(table: &Table, index: usize, new: &DriverFence) {
+        let slot = table.slots().nth(index).unwrap();
+        drop(slot.swap(Some((new.fence().0, Usage::Write)), &table.debts));
+    }
+
+    #[test]
+    fn a_fence_that_signals_after_it_was_replaced_does_not_make_the_object_idle() {
+        let (old, new) = (producer(), producer());
+        let table = table_of(&[&old]);
+        table.changes.begin();
+        let mut iter = ReservationIter::new(&table, Usage::Write);
+        let (first, _) = iter.next().unwrap();
+        swap(&table, 0, &new);
+        old.signal(Ok(()));
+        assert!(first.is_signaled());
+        let (again, _) = iter.next().expect("the first pass met a change");
+        assert!(iter.is_restarted() && again.same_fence(&new.fence()));
+        assert!(iter.next().is_none() && !iter.is_restarted(), "twice is enough");
+        new.signal(Ok(()));
+    }
+
+    #[test]
+    fn the_second_pass_starts_over_when_the_change_ends_and_not_again_when_it_does_not() {
+        for ends in [false, true] {
+            let (old, new) = (producer(), producer());
+            let table = table_of(&[&old]);
+            table.changes.begin();
+            let mut iter = ReservationIter::new(&table, Usage::Write);
+            assert!(iter.next().is_some() && !iter.is_restarted());
+            assert!(iter.next().is_some() && iter.is_restarted());
+            if ends {
+                swap(&table, 0, &new);
+                table.changes.end();
+                let (last, _) = iter.next().expect("there was a change");
+                assert!(iter.is_restarted() && last.same_fence(&new.fence()));
+            }
+            assert!(iter.next().is_none() && !iter.is_restarted());
+            [old, new].into_iter().for_each(|producer| producer.signal(Ok(())));
+        }
+    }
+
+    #[test]
+    fn a_change_in_the_middle_starts_over() {
+        let (old, other, new) = (producer(), producer(), producer());
+        let table = table_of(&[&old, &other]);
+        let mut iter = ReservationIter::new(&table, Usage::Write);
+        assert!(iter.next().is_some() && !iter.is_restarted());
+        table.changes.begin();
+        swap(&table, 0, &new);
+        table.changes.end();
+        let (first, _) = iter.next().unwrap();
+        assert!(iter.is_restarted() && first.same_fence(&new.fence()));
+        assert!(iter.next().is_some() && !iter.is_restarted());
+        assert!(iter.next().is_none() && iter.next().is_none());
+        [old, other, new].into_iter().for_each(|producer| producer.signal(Ok(())));
+    }
+}

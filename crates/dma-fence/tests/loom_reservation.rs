@@ -1,0 +1,238 @@
+//! Model: readers of a reservation object beside its writer, and its lock.
+//!
+//! Invariants under test: RESV-SLOT, RESV-MOMENT, RESV-LOCK, RESV-QUEUE (docs/invariants.md). The models
+//! of RESV-DEBT are private, in `reservation/slot.rs`.
+#![cfg(loom)]
+
+use dma_fence::{
+    AcquireContext, Deadlock, DriverFence, FenceContext, ReservationObject, Usage, lock_all,
+};
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread;
+
+fn software() -> FenceContext {
+    FenceContext::software("model", "buffer")
+}
+
+fn add(object: &ReservationObject, producer: &DriverFence, usage: Usage) {
+    let mut guard = object.lock();
+    guard.reserve(1).unwrap();
+    guard.add(&producer.fence(), usage).unwrap();
+}
+
+// === readers beside the writer ===
+
+#[test]
+fn row_15_a_reader_sees_the_old_or_the_new_fence() {
+    loom::model(|| {
+        let (object, context) = (Arc::new(ReservationObject::new()), software());
+        let (old, new) = (context.new_fence(), context.new_fence());
+        add(&object, &old, Usage::Write);
+        let reader = thread::spawn({
+            let object = object.clone();
+            move || assert_eq!(object.fences(Usage::Write).len(), 1)
+        });
+        add(&object, &new, Usage::Write);
+        old.signal(Ok(()));
+        reader.join().unwrap();
+        new.signal(Ok(()));
+    });
+}
+
+#[test]
+fn a_reader_beside_growth() {
+    loom::model(|| {
+        let object = Arc::new(ReservationObject::new());
+        let first = software().new_fence();
+        let reader = thread::spawn({
+            let object = object.clone();
+            move || assert!(object.fences(Usage::Read).len() <= 1)
+        });
+        add(&object, &first, Usage::Read);
+        reader.join().unwrap();
+        assert_eq!(object.fences(Usage::Read).len(), 1);
+        first.signal(Ok(()));
+    });
+}
+
+#[test]
+fn a_finished_pass_is_of_one_moment() {
+    loom::model(|| {
+        let object = Arc::new(ReservationObject::new());
+        let (x, y) = (software(), software());
+        let (x1, x2, y1, y2) = (x.new_fence(), x.new_fence(), y.new_fence(), y.new_fence());
+        let mut guard = object.lock();
+        guard.reserve(2).unwrap();
+        guard.add(&x1.fence(), Usage::Write).unwrap();
+        guard.add(&y1.fence(), Usage::Write).unwrap();
+        drop(guard);
+        let late = (x1.fence(), y2.fence());
+        let reader = thread::spawn({
+            let object = object.clone();
+            move || {
+                let seen = object.fences(Usage::Write);
+                let has = |fence| seen.iter().any(|f| f.same_fence(fence));
+                assert_eq!(seen.len(), 2);
+                assert!(!(has(&late.0) && has(&late.1)), "x2 came before y2");
+            }
+        });
+        let mut guard = object.lock();
+        guard.add(&x2.fence(), Usage::Write).unwrap();
+        guard.add(&y2.fence(), Usage::Write).unwrap();
+        drop(guard);
+        reader.join().unwrap();
+        [x1, x2, y1, y2].into_iter().for_each(|producer| producer.signal(Ok(())));
+    });
+}
+
+/// Somebody who sees the new fence signals the old one: the object is never idle, though each fence that
+/// a reader meets may have signaled when it is asked.
+#[test]
+fn idle_is_said_of_one_moment() {
+    loom::model(|| {
+        let (object, context) = (Arc::new(ReservationObject::new()), software());
+        let (old, new) = (context.new_fence(), context.new_fence());
+        add(&object, &old, Usage::Write);
+        let writer = thread::spawn({
+            let (object, fence) = (object.clone(), new.fence());
+            move || object.lock().add(&fence, Usage::Write).unwrap()
+        });
+        let signaler = thread::spawn({
+            let (object, fence) = (object.clone(), new.fence());
+            move || {
+                let (seen, _) = object.iter(Usage::Write).next().unwrap();
+                if seen.same_fence(&fence) {
+                    old.signal(Ok(()));
+                    None
+                } else {
+                    Some(old)
+                }
+            }
+        });
+        assert!(!object.is_signaled(Usage::Write));
+        writer.join().unwrap();
+        let old = signaler.join().unwrap();
+        old.into_iter().for_each(|old| old.signal(Ok(())));
+        new.signal(Ok(()));
+    });
+}
+
+// === the lock ===
+
+/// An object, and what only its lock keeps apart.
+struct Locked {
+    object: ReservationObject,
+    inside: UnsafeCell<()>,
+}
+
+// SAFETY: The model checks every access.
+unsafe impl Sync for Locked {}
+// SAFETY: As above.
+unsafe impl Send for Locked {}
+
+impl Locked {
+    fn new() -> Arc<Locked> {
+        Arc::new(Locked { object: ReservationObject::new(), inside: UnsafeCell::new(()) })
+    }
+    fn visit(&self) {
+        self.inside.with_mut(|_| ());
+    }
+}
+
+#[test]
+fn two_threads_exclude_each_other() {
+    loom::model(|| {
+        let locked = Locked::new();
+        let other = thread::spawn({
+            let locked = locked.clone();
+            move || {
+                let _guard = locked.object.lock();
+                locked.visit();
+            }
+        });
+        if let Some(_guard) = locked.object.try_lock() {
+            locked.visit();
+        }
+        {
+            let _guard = locked.object.lock();
+            locked.visit();
+        }
+        other.join().unwrap();
+        assert!(!locked.object.is_locked());
+    });
+}
+
+#[test]
+fn three_threads_exclude_each_other() {
+    loom::model(|| {
+        let locked = Locked::new();
+        let others = [(); 2].map(|()| {
+            let locked = locked.clone();
+            thread::spawn(move || {
+                let context = AcquireContext::new();
+                let _guard = locked.object.lock_in(&context).unwrap();
+                locked.visit();
+            })
+        });
+        {
+            let _guard = locked.object.lock();
+            locked.visit();
+        }
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+/// One has A and wants B, the other has B and wants A: exactly the younger backs off.
+#[test]
+fn the_younger_of_two_backs_off() {
+    loom::model(|| {
+        let (a, b) = (Locked::new(), Locked::new());
+        // Before the other thread makes its own.
+        let elder = AcquireContext::new();
+        let younger = thread::spawn({
+            let (a, b) = (a.clone(), b.clone());
+            move || {
+                let context = AcquireContext::new();
+                let first = b.object.lock_in(&context).unwrap();
+                b.visit();
+                match a.object.lock_in(&context) {
+                    Ok(_second) => a.visit(),
+                    Err(Deadlock::BackOff) => {
+                        drop(first);
+                        let _second = a.object.lock_slow(&context);
+                        a.visit();
+                    }
+                    Err(Deadlock::AlreadyLocked) => panic!("no"),
+                }
+            }
+        });
+        let _first = a.object.lock_in(&elder).unwrap();
+        a.visit();
+        let _second = b.object.lock_in(&elder).expect("it is the elder");
+        b.visit();
+        drop((_first, _second));
+        younger.join().unwrap();
+    });
+}
+
+#[test]
+fn two_sets_in_opposite_order_are_both_locked() {
+    loom::model(|| {
+        let (a, b) = (Locked::new(), Locked::new());
+        let other = thread::spawn({
+            let (a, b) = (a.clone(), b.clone());
+            move || {
+                let _set = lock_all(&[&b.object, &a.object]).unwrap();
+                a.visit();
+                b.visit();
+            }
+        });
+        {
+            let _set = lock_all(&[&a.object, &b.object]).unwrap();
+            a.visit();
+            b.visit();
+        }
+        other.join().unwrap();
+    });
+}
