@@ -8,9 +8,9 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -43,6 +43,26 @@ pub(crate) fn in_time_with_stack<T: Send + 'static>(
         Err(RecvTimeoutError::Timeout) => panic!("hangs"),
         Err(RecvTimeoutError::Disconnected) => resume_unwind(thread.join().unwrap_err()),
     }
+}
+
+/// Runs `read` on some threads, over and over, while `write` runs on this one.
+pub(crate) fn beside<R: Fn() + Sync>(readers: usize, read: R, write: impl FnOnce()) {
+    let over = AtomicBool::new(false);
+    let begin = Barrier::new(readers + 1);
+    let read_until_over = || {
+        begin.wait();
+        while !over.load(Ordering::SeqCst) {
+            read();
+        }
+    };
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..readers).map(|_| scope.spawn(&read_until_over)).collect();
+        begin.wait();
+        write();
+        over.store(true, Ordering::SeqCst);
+        // The end of the scope does not wait until a thread has freed what it was made of.
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+    });
 }
 
 /// The panic that `f` ends with.
