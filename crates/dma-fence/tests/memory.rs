@@ -6,9 +6,9 @@ mod common;
 use common::allocator::{Counting, allocations, leaks, live};
 use common::{hardware, lost, rounds, software};
 use dma_fence::{
-    ArrayAllocation, ArrayMembers, ChainAllocation, ContainedFence, DriverFence, Errno, Fence,
-    FenceAllocation, FenceArray, FenceChain, ReservationObject, Usage, all_of, any_of, merge,
-    wait_all_timeout, wait_any_timeout,
+    AcquireContext, ArrayAllocation, ArrayMembers, ChainAllocation, ContainedFence, DriverFence,
+    Errno, Fence, FenceAllocation, FenceArray, FenceChain, ReservationObject, Timestamp, Usage,
+    all_of, any_of, lock_all, merge, wait_all_timeout, wait_any_timeout,
 };
 use std::cell::RefCell;
 use std::future::{Future, IntoFuture};
@@ -201,6 +201,53 @@ fn adding_to_a_reservation_object_allocates_nothing_after_reserving() {
     producers.into_iter().for_each(|producer| producer.signal(Ok(())));
 }
 
+#[test]
+fn reading_a_reservation_object_allocates_nothing() {
+    let object = ReservationObject::new();
+    let producers = [(); 3].map(|()| hardware().new_fence());
+    let mut guard = object.lock();
+    guard.reserve(3).unwrap();
+    producers.iter().for_each(|producer| guard.add(&producer.fence(), Usage::Read).unwrap());
+    let ask = || {
+        let _ = (object.is_signaled(Usage::Read), object.status(Usage::Read));
+        let _ = object.wait_timeout(Usage::Read, Duration::ZERO);
+        object.set_deadline(Usage::Read, Timestamp::ZERO);
+        assert_eq!(object.iter(Usage::Bookkeep).count(), 3);
+    };
+    assert_eq!(allocations(ask), 0);
+    drop(guard);
+    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
+    assert_eq!(allocations(ask), 0);
+}
+
+#[test]
+fn a_reservation_object_grows_no_further_than_its_fences_need() {
+    let (object, context) = (ReservationObject::new(), hardware());
+    let add = |usage| {
+        let producer = context.new_fence();
+        let mut guard = object.lock();
+        guard.reserve(1).unwrap();
+        guard.add(&producer.fence(), usage).unwrap();
+        producer
+    };
+    add(Usage::Read).signal(Ok(()));
+    // Each finds a later fence of its context to replace, or a signaled one.
+    let fence_only = 1;
+    let more = || drop((0..100).map(|_| add(Usage::Read).signal(Ok(()))).collect::<Vec<_>>());
+    assert_eq!(allocations(more), 100 * fence_only);
+    let copy = || object.lock().copy_from(&ReservationObject::new()).unwrap();
+    assert_eq!(
+        allocations(|| (0..100).for_each(|_| copy())),
+        1,
+        "the list of what to remove, once"
+    );
+    let lock = || {
+        drop(object.lock());
+        drop(object.try_lock());
+    };
+    assert_eq!(allocations(lock), 0);
+}
+
 // === nothing stays behind ===
 
 fn fences_that_signal() {
@@ -390,8 +437,14 @@ fn reservations() {
     guard.add(&signaled.fence(), Usage::Read).unwrap();
     drop(guard);
     drop(object.singleton(Usage::Read).unwrap().on_signal(|_| ()));
+    let other = ReservationObject::new();
+    other.lock().copy_from(&object).unwrap();
+    object.lock().replace(signaled.context(), &pending.fence(), Usage::Write).unwrap();
     signaled.signal(Ok(()));
-    drop(object);
+    drop(other.iter(Usage::Read).next());
+    std::mem::forget(other.lock_in(&AcquireContext::new()).unwrap());
+    drop(lock_all(&[&object]));
+    drop((object, other));
     pending.signal(Ok(()));
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Backend, OnPoll, hardware, in_time, lost, rounds};
+use common::{Backend, OnPoll, hardware, in_time, lost};
 use dma_fence::{
     AddError, AllocError, ContextKind, DriverFence, Errno, Fence, FenceArray, FenceContext,
     FenceError, ReservationObject, ReservationStatus, SeqnoOrder, Usage, WaitError,
@@ -325,34 +325,134 @@ fn a_later_fence_does_not_hide_an_abandoned_one() {
     assert!(object.is_signaled(Usage::Bookkeep));
 }
 
-// === many threads ===
+// === replace and copy ===
 
 #[test]
-fn row_15_a_reader_sees_the_old_or_the_new_fence_and_never_neither() {
-    in_time(|| {
-        let (object, context) = (ReservationObject::new(), hardware());
-        let mut current = context.new_fence();
-        add(&object, &current.fence(), Usage::Write);
-        let over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    let mut seen = 0;
-                    while !over.load(SeqCst) {
-                        let [fence] = &object.fences(Usage::Write)[..] else { panic!("not one") };
-                        assert!(fence.seqno() >= seen, "the new one and then the old one");
-                        assert!(!object.is_signaled(Usage::Write), "one is always pending");
-                        seen = fence.seqno();
-                    }
-                });
-            }
-            for _ in 0..rounds(300_000, 20) {
-                let next = context.new_fence();
-                add(&object, &next.fence(), Usage::Write);
-                std::mem::replace(&mut current, next).signal(Ok(()));
-            }
-            over.store(true, SeqCst);
-        });
-        current.signal(Ok(()));
-    });
+fn replacing_puts_one_fence_in_the_place_of_all_of_a_context() {
+    let (object, context) = (ReservationObject::new(), hardware());
+    let any = FenceContext::new(ContextKind::Hardware, "test", "any", SeqnoOrder::Unordered);
+    let (other, new) = (hardware().new_fence(), hardware().new_fence());
+    let old = [any.new_fence(), any.new_fence(), any.new_fence()];
+    old.iter().for_each(|producer| add(&object, &producer.fence(), Usage::Write));
+    add(&object, &other.fence(), Usage::Read);
+    let mut guard = object.lock();
+    guard.replace(context.id(), &new.fence(), Usage::Bookkeep).unwrap();
+    holds(&object, Usage::Write, &old.each_ref().map(DriverFence::fence).each_ref());
+    guard.replace(any.id(), &new.fence(), Usage::Bookkeep).unwrap();
+    holds(&object, Usage::Bookkeep, &[&other.fence(), &new.fence()]);
+    holds(&object, Usage::Read, &[&other.fence()]);
+    // It has no place of its own in a context that is not there.
+    guard.replace(any.id(), &new.fence(), Usage::Kernel).unwrap();
+    holds(&object, Usage::Kernel, &[]);
+    drop(guard);
+    signal(old.into_iter().chain([other, new]));
+}
+
+#[test]
+fn replacing_with_a_fence_that_is_there_leaves_it_there_once_and_not_weaker() {
+    let (object, context) = (ReservationObject::new(), hardware());
+    let (old, new) = (hardware().new_fence(), context.new_fence());
+    add(&object, &new.fence(), Usage::Write);
+    add(&object, &old.fence(), Usage::Kernel);
+    object.lock().replace(old.fence().context(), &new.fence(), Usage::Bookkeep).unwrap();
+    holds(&object, Usage::Write, &[&new.fence()]);
+    holds(&object, Usage::Bookkeep, &[&new.fence()]);
+    // Its own context: it does not replace itself.
+    object.lock().replace(context.id(), &new.fence(), Usage::Kernel).unwrap();
+    holds(&object, Usage::Kernel, &[]);
+    holds(&object, Usage::Write, &[&new.fence()]);
+    signal([old, new]);
+}
+
+#[test]
+fn replacing_gives_the_slots_of_the_others_back() {
+    let object = ReservationObject::new();
+    let any = FenceContext::new(ContextKind::Hardware, "test", "any", SeqnoOrder::Unordered);
+    let old = [(); 4].map(|()| any.new_fence());
+    let new = hardware().new_fence();
+    let mut guard = object.lock();
+    guard.reserve(4).unwrap();
+    old.iter().for_each(|producer| guard.add(&producer.fence(), Usage::Write).unwrap());
+    guard.replace(any.id(), &new.fence(), Usage::Write).unwrap();
+    holds(&object, Usage::Bookkeep, &[&new.fence()]);
+    assert_eq!(guard.add(&old[0].fence(), Usage::Write), Err(AddError::NoSlot));
+    guard.reserve(3).unwrap();
+    old[1..].iter().for_each(|producer| guard.add(&producer.fence(), Usage::Write).unwrap());
+    assert_eq!(guard.fences(Usage::Write).len(), 4);
+    drop(guard);
+    signal(old.into_iter().chain([new]));
+}
+
+#[test]
+fn what_was_abandoned_is_neither_replaced_nor_copied_over() {
+    let (object, context) = (ReservationObject::new(), hardware());
+    let (fence, new) = (lost(&context), hardware().new_fence());
+    add(&object, &fence, Usage::Write);
+    object.lock().replace(context.id(), &new.fence(), Usage::Write).unwrap();
+    holds(&object, Usage::Bookkeep, &[&fence]);
+    let other = ReservationObject::new();
+    add(&other, &new.fence(), Usage::Read);
+    object.lock().copy_from(&other).unwrap();
+    holds(&object, Usage::Bookkeep, &[&fence, &new.fence()]);
+    add(&other, &fence, Usage::Kernel);
+    object.lock().copy_from(&other).unwrap();
+    holds(&object, Usage::Bookkeep, &[&fence, &new.fence()]);
+    holds(&object, Usage::Kernel, &[&fence]);
+    context.declare_idle(Errno::EIO);
+    object.lock().replace(context.id(), &new.fence(), Usage::Write).unwrap();
+    holds(&object, Usage::Bookkeep, &[&new.fence()]);
+    new.signal(Ok(()));
+}
+
+#[test]
+fn a_container_replaces_nothing() {
+    let (object, context) = (ReservationObject::new(), hardware());
+    let producer = context.new_fence();
+    add(&object, &producer.fence(), Usage::Write);
+    let array = FenceArray::new(vec![producer.fence()]).unwrap();
+    let refused = object.lock().replace(context.id(), &array, Usage::Write);
+    assert_eq!(refused, Err(AddError::Container));
+    holds(&object, Usage::Write, &[&producer.fence()]);
+    producer.signal(Ok(()));
+}
+
+#[test]
+fn a_copy_is_what_the_other_has_and_nothing_else() {
+    let (object, other) = (ReservationObject::new(), ReservationObject::new());
+    let producers: Vec<_> = (0..8).map(|_| hardware().new_fence()).collect();
+    let fences: Vec<Fence> = producers.iter().map(DriverFence::fence).collect();
+    fences[..5].iter().for_each(|fence| add(&object, fence, Usage::Kernel));
+    for (fence, usage) in fences[4..].iter().zip(USAGES) {
+        add(&other, fence, usage);
+    }
+    for _ in 0..3 {
+        object.lock().copy_from(&other).unwrap();
+        for usage in USAGES {
+            holds(&object, usage, &other.fences(usage).iter().collect::<Vec<_>>());
+        }
+    }
+    let mut guard = object.lock();
+    let same = guard.fences(Usage::Bookkeep);
+    guard.copy_from(&object).unwrap();
+    holds(&object, Usage::Bookkeep, &same.iter().collect::<Vec<_>>());
+    guard.copy_from(&ReservationObject::new()).unwrap();
+    holds(&object, Usage::Bookkeep, &[]);
+    drop(guard);
+    signal(producers);
+}
+
+#[test]
+fn what_was_reserved_before_a_copy_is_there_after_it() {
+    let (object, other) = (ReservationObject::new(), ReservationObject::new());
+    let producers: Vec<_> = (0..20).map(|_| hardware().new_fence()).collect();
+    producers[..10].iter().for_each(|producer| add(&other, &producer.fence(), Usage::Read));
+    let mut guard = object.lock();
+    guard.reserve(10).unwrap();
+    guard.copy_from(&other).unwrap();
+    for producer in &producers[10..] {
+        guard.add(&producer.fence(), Usage::Read).unwrap();
+    }
+    assert_eq!(guard.fences(Usage::Read).len(), 20);
+    drop(guard);
+    signal(producers);
 }
