@@ -84,7 +84,7 @@ impl fmt::Display for Usage {
 pub enum AddError {
     /// No slot was reserved.
     NoSlot,
-    /// Arrays are refused: add their members.
+    /// Arrays and chains are refused: add their [leaves](Fence::leaves).
     Container,
 }
 
@@ -92,7 +92,7 @@ impl fmt::Display for AddError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             AddError::NoSlot => "no slot was reserved for the fence",
-            AddError::Container => "a reservation object takes no containers, only their members",
+            AddError::Container => "a reservation object takes no containers, only their leaves",
         })
     }
 }

@@ -5,8 +5,8 @@ mod common;
 
 use common::{Backend, OnPoll, hardware, in_time, lost};
 use dma_fence::{
-    AddError, AllocError, ContextKind, DriverFence, Errno, Fence, FenceArray, FenceContext,
-    FenceError, ReservationObject, ReservationStatus, SeqnoOrder, Usage, WaitError,
+    AddError, AllocError, ContextKind, DriverFence, Errno, Fence, FenceArray, FenceChain,
+    FenceContext, FenceError, ReservationObject, ReservationStatus, SeqnoOrder, Usage, WaitError,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -205,9 +205,11 @@ fn containers_are_refused() {
     let object = ReservationObject::new();
     let producer = hardware().new_fence();
     let array = FenceArray::new(vec![producer.fence()]).unwrap();
+    let chain = FenceChain::new(None, producer.fence(), 1).unwrap();
     let mut guard = object.lock();
     guard.reserve(1).unwrap();
     assert_eq!(guard.add(&array, Usage::Read), Err(AddError::Container));
+    assert_eq!(guard.add(&chain, Usage::Read), Err(AddError::Container));
     guard.add(&producer.fence(), Usage::Read).unwrap();
     drop(guard);
     producer.signal(Ok(()));

@@ -74,7 +74,7 @@ impl<'a> ReservationGuard<'a> {
         }
         let superfluous = self
             .writer
-            .find(|old| is_superseded(old, fence, usage))
+            .find(|old| old.usage >= usage && fence.supersedes(old))
             .or_else(|| self.writer.find(|old| old.life() == Life::Signaled));
         let slot = match superfluous {
             Some(slot) => slot,
@@ -170,11 +170,6 @@ impl<'a> ReservationGuard<'a> {
             self.writer.set(slot, Some((fence.clone(), usage)));
         }
     }
-}
-
-/// Does the signal of `new` say that this one's operation has ended, too? Not of one that was lost.
-fn is_superseded(old: &Held<'_>, new: &Fence, usage: Usage) -> bool {
-    old.usage >= usage && old.life() != Life::Abandoned && new.is_later_than(old) == Some(true)
 }
 
 impl Deref for ReservationGuard<'_> {
