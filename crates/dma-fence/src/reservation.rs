@@ -100,6 +100,25 @@ impl fmt::Display for AddError {
 impl core::error::Error for AddError {}
 
 /// What a buffer's fences amount to.
+///
+/// ```
+/// use dma_fence::{Errno, FenceContext, ReservationObject, ReservationStatus, Usage};
+/// let gpu = FenceContext::hardware("gpu", "ring 0");
+/// let (buffer, render) = (ReservationObject::new(), gpu.new_fence());
+/// let mut guard = buffer.lock();
+/// guard.reserve(1)?;
+/// guard.add(&render.fence(), Usage::Write)?;
+/// drop(guard);
+/// assert!(matches!(buffer.status(Usage::Write), ReservationStatus::Pending));
+///
+/// drop(render); // its driver has gone, and the ring may still write
+/// let ReservationStatus::Abandoned(fence) = buffer.status(Usage::Write) else { panic!() };
+/// assert_eq!(fence.context(), gpu.id());
+///
+/// gpu.declare_idle(Errno::EIO);
+/// assert!(matches!(buffer.status(Usage::Write), ReservationStatus::Idle));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum ReservationStatus {
     /// All have signaled.
@@ -130,7 +149,7 @@ pub enum ReservationStatus {
 /// assert!(buffer.is_signaled(Usage::Bookkeep));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[doc(alias = "dma_resv")]
+#[doc(alias("dma_resv", "dma_resv_fini"))]
 pub struct ReservationObject {
     view: ReservationView,
     lock: UpdateLock,

@@ -16,6 +16,27 @@ use core::ops::Deref;
 /// # Context
 /// Locks, waits and hooks that are reached from between the lock and the drop are the caller's affair. A
 /// handle that leaves the object is dropped before the method returns.
+///
+/// ```
+/// use dma_fence::{AddError, FenceContext, ReservationObject, Usage};
+/// let copy = FenceContext::hardware("gpu", "copy");
+/// let (source, target) = (ReservationObject::new(), ReservationObject::new());
+/// let job = copy.new_fence();
+///
+/// let mut guard = source.lock();
+/// assert_eq!(guard.add(&job.fence(), Usage::Read), Err(AddError::NoSlot));
+/// guard.reserve(1)?;
+/// guard.add(&job.fence(), Usage::Read)?;
+/// guard.add(&job.fence(), Usage::Write)?;         // there already: no slot, and now it writes
+/// assert_eq!(guard.fences_with_usage(Usage::Write).len(), 1);
+/// drop(guard);
+///
+/// target.lock().copy_from(&source)?;
+/// assert!(!target.is_signaled(Usage::Write));
+/// # job.signal(Ok(()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "dma_resv_unlock")]
 #[must_use = "the object is unlocked when this is dropped"]
 pub struct ReservationGuard<'a> {
     view: &'a ReservationView,

@@ -72,7 +72,11 @@ impl<'a> ReservationIter<'a> {
 impl Iterator for ReservationIter<'_> {
     type Item = (Fence, Usage);
 
-    #[doc(alias("dma_resv_iter_first_unlocked", "dma_resv_iter_next_unlocked"))]
+    #[doc(alias(
+        "dma_resv_iter_first_unlocked",
+        "dma_resv_iter_next_unlocked",
+        "dma_resv_iter_usage"
+    ))]
     fn next(&mut self) -> Option<(Fence, Usage)> {
         self.restarted = false;
         loop {
