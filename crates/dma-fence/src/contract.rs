@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`signalling`], [`signalling_of`] | from here to the guard's drop a signal depends on this thread |
 //! | [`Fence::wait`] and its like, [`may_wait`] | waits for a fence, whether or not it had to sleep |
-//! | [`ReservationObject::lock`] | holds a reservation object until the guard goes |
+//! | [`ReservationObject::lock`] and its like | holds a reservation object until the guard goes |
 //! | [`may_allocate`], [`CheckedAllocator`] | may make the system free memory first |
 //! | [`reclaim`] | is the code that frees memory then |
 //! | [`LockClass::acquire`] | holds a lock of the user's |

@@ -6,8 +6,10 @@
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
-//! | holder of the update lock | swap | AcqRel | every look: the fence, and the change before this one |
-//! | anybody | look | Acquire | swap |
+//! | holder of the update lock | swap | Release | second look; `still`: the change that it is part of |
+//! | reader | first look | Relaxed | nothing: an address, or nothing, which `still` answers for |
+//! | reader | second look | Acquire | swap: the fence |
+//! | holder of the update lock | peek | Relaxed | nothing: the update lock |
 #![allow(unsafe_code)]
 
 use super::Usage;
@@ -55,7 +57,7 @@ impl<T> Slot<T> {
 
     /// A handle of what is here, if its usage is at or before `last`.
     pub(super) fn get(&self, last: Usage, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
-        let mut seen = self.0.load(Ordering::Acquire);
+        let mut seen = self.0.load(Ordering::Relaxed);
         loop {
             let (value, _) = parts(seen).filter(|(_, usage)| *usage <= last)?;
             let debt = debts.incur(value.as_ptr());
@@ -78,7 +80,7 @@ impl<T> Slot<T> {
         debts: &Debts<T>,
     ) -> Option<Shared<T>> {
         let new = new.map_or(ptr::null_mut(), |(value, usage)| word(value.into_raw(), usage));
-        let old = owned(self.0.swap(new, Ordering::AcqRel))?;
+        let old = owned(self.0.swap(new, Ordering::Release))?;
         debts.pay(&old);
         Some(old)
     }
@@ -86,9 +88,9 @@ impl<T> Slot<T> {
     /// What is here, without a count of one's own.
     ///
     /// # Safety
-    /// Nobody swaps the slot while the result is in use.
+    /// The caller has the update lock, and does not swap the slot while the result is in use.
     pub(super) unsafe fn peek(&self) -> Option<(ManuallyDrop<Shared<T>>, Usage)> {
-        let (value, usage) = parts(self.0.load(Ordering::Acquire))?;
+        let (value, usage) = parts(self.0.load(Ordering::Relaxed))?;
         // SAFETY: RESV-SLOT: the slot's count stays where it is, by contract.
         Some((ManuallyDrop::new(unsafe { Shared::from_raw(value) }), usage))
     }

@@ -128,7 +128,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn peek(&self, slot: &'a FenceSlot) -> Option<Held<'_>> {
-        // SAFETY: RESV-WRITER: nobody but us swaps, and the borrow keeps us from it.
+        // SAFETY: RESV-WRITER: we have the update lock, and the borrow keeps us from swapping.
         let (fence, usage) = unsafe { slot.peek() }?;
         let fence = ManuallyDrop::new(Fence(ManuallyDrop::into_inner(fence)));
         Some(Held { fence, usage, _writer: self })
