@@ -192,7 +192,10 @@ impl ReservationView {
     #[track_caller]
     pub fn wait(&self, usage: Usage) -> Result<(), FenceError> {
         // No closure, for the place of the wait is the caller's; likewise below.
-        let Some(fence) = self.singleton(usage) else { return Ok(contract::may_wait()) };
+        let Some(fence) = self.singleton(usage) else {
+            contract::may_wait();
+            return Ok(());
+        };
         match fence.wait() {
             Err(FenceError::Abandoned) => Err(FenceError::Abandoned),
             _ => Ok(()),
@@ -216,7 +219,10 @@ impl ReservationView {
                 ReservationStatus::Abandoned(_) => Err(WaitError::Abandoned),
             };
         }
-        let Some(fence) = self.singleton(usage) else { return Ok(contract::may_wait()) };
+        let Some(fence) = self.singleton(usage) else {
+            contract::may_wait();
+            return Ok(());
+        };
         match fence.wait_timeout(timeout) {
             Ok(()) | Err(WaitError::Failed(_)) => Ok(()),
             Err(error) => Err(error),
