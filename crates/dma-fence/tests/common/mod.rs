@@ -56,7 +56,7 @@ pub(crate) fn beside<R: Fn() + Sync>(readers: usize, read: R, write: impl FnOnce
         }
     };
     thread::scope(|scope| {
-        let readers: Vec<_> = (0..readers).map(|_| scope.spawn(&read_until_over)).collect();
+        let readers: Vec<_> = (0..readers).map(|_| scope.spawn(read_until_over)).collect();
         begin.wait();
         write();
         over.store(true, Ordering::SeqCst);
