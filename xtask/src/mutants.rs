@@ -30,10 +30,14 @@ const EXPLAINED: &str = "docs/mutants.md";
 /// The names of the mutants of what is compiled without std only.
 const WITHOUT_STD: &str = r"^crates/dma-fence/src/(platform|callback/drain/table)\.rs:";
 
-/// Each mutant is tested in the one of the two builds that has it.
-const PASSES: [(&str, &[&str]); 2] = [
-    ("std", &["--exclude-re", WITHOUT_STD]),
+/// The names of the mutants of what does its work with other features only.
+const WITH_FEATURES: &str = r"^crates/dma-fence/src/(contract|taint)";
+
+/// Each mutant is tested in the one of the builds that has it.
+const PASSES: [(&str, &[&str]); 3] = [
+    ("std", &["--exclude-re", WITHOUT_STD, "--exclude-re", WITH_FEATURES]),
     ("no-std", &["--no-default-features", "--re", WITHOUT_STD]),
+    ("all-features", &["--all-features", "--re", WITH_FEATURES]),
 ];
 
 /// What became of the mutants.

@@ -137,6 +137,10 @@ fn an_array_tells_its_members_and_where_it_belongs() {
     assert_eq!(Fence::from(array.clone()).members().map(<[Fence]>::len), Some(2));
     let own = array_of(&members);
     assert_ne!(own.context(), context.id());
+    let names = (array.driver_name(), array.timeline_name());
+    assert_eq!(names, ("test".into(), "hardware".into()));
+    let names = (own.driver_name(), own.timeline_name());
+    assert_eq!(names, ("dma_fence_array".into(), "unbound".into()));
     drop(ArrayAllocation::new().unwrap());
     members.into_iter().for_each(|member| member.signal(Ok(())));
     assert!(array.is_signaled() && own.is_signaled());

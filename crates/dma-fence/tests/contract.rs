@@ -439,3 +439,35 @@ fn a_violation_is_counted_recorded_and_says_it_all_in_one_line() {
     }
     assert!(line.contains(&format!("begun at {}:{}:", begun.file(), begun.line())), "{line}");
 }
+
+#[test]
+fn a_step_says_what_was_wanted_and_what_was_held() {
+    static QUEUE: LockClass = LockClass::new("queue");
+    assert_eq!(QUEUE.name(), "queue");
+    let texts = [
+        (Class::Signal, "wait for a fence", "in the signalling section begun"),
+        (Class::Fence(3, 4), "wait for fence 3:4", "in the signalling section of fence 3:4 begun"),
+        (Class::Reclaim, "allocation or reclaim of memory", "in the memory reclaim begun"),
+        (Class::Reservation, "lock of a reservation object", "with the reservation object locked"),
+        (Class::Lock(&QUEUE), "lock queue", "with lock queue taken"),
+    ];
+    let (held_at, wanted_at) = (here(), here());
+    for (class, wants, holds) in texts {
+        let step = Step { held: class, held_at, wanted: class, wanted_at };
+        assert_eq!(step.to_string(), format!("{wants} at {wanted_at}, {holds} at {held_at}"));
+    }
+}
+
+#[test]
+fn a_circle_says_its_step_and_then_those_that_were_seen_before() {
+    static A: LockClass = LockClass::new("a");
+    static B: LockClass = LockClass::new("b");
+    let nested = |outer: &'static LockClass, inner: &'static LockClass| {
+        reports(|| drop((outer.acquire(), inner.acquire())))
+    };
+    assert!(nested(&A, &B).is_empty());
+    let found = nested(&B, &A);
+    let [new, old] = found[0].steps() else { panic!("{found:?}") };
+    let line = format!("contract violated, an order that can deadlock: {new}; seen before: {old}");
+    assert_eq!(found[0].to_string(), line);
+}
