@@ -108,6 +108,11 @@ fn the_thread_that_lost_it_is_named_and_whether_it_panicked() {
     assert_eq!(wild.thread(), Some("a long worker "));
     assert!(wild.thread_was_panicking());
     assert!(wild.to_string().ends_with("on thread a long worker , which was panicking"));
+    let nobody = [lose_on("", false), lose_on("", true)];
+    assert_eq!(nobody.each_ref().map(Record::thread), [None, None]);
+    let [calm, wild] = nobody.map(|record| record.to_string());
+    assert!(calm.ends_with("lost its producer before it signaled"), "{calm}");
+    assert!(wild.ends_with("signaled, on a thread, which was panicking"), "{wild}");
 }
 
 #[test]
