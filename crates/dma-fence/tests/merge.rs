@@ -124,6 +124,18 @@ fn dedup_finds_what_belongs_together_wherever_it_is() {
 }
 
 #[test]
+fn dedup_tells_fences_of_one_number_apart() {
+    let stub = |nanos| {
+        Fence::signaled_with(Signal { result: Ok(()), timestamp: Timestamp::from_nanos(nanos) })
+    };
+    let [one, other] = [stub(1), stub(2)];
+    let mut fences = vec![one.clone(), other.clone(), one.clone(), other.clone()];
+    dedup(&mut fences);
+    assert_eq!(fences.len(), 2);
+    assert!([one, other].iter().all(|given| fences.iter().any(|left| left.same_fence(given))));
+}
+
+#[test]
 fn nothing_at_all_gives_the_signaled_stub() {
     assert!(merge([]).same_fence(&Fence::signaled()));
     assert!(Fence::signaled().is_signaled());
