@@ -4,8 +4,8 @@
 //! callback appends its list and returns. So the stack is constant however long a chain of
 //! dependencies is, and callbacks of one fence run in registration order.
 //!
-//! - A thread that waits from inside a callback runs what is queued first ([`help`]), for what it waits
-//!   for may depend on it. Only such waits nest.
+//! - A thread that waits from inside a callback runs what is queued first ([`help_until`]), for what it
+//!   waits for may depend on it. Only such waits nest, and not without limit.
 //! - A panic of a callback or hook is kept until the queue is empty; the first one goes on then.
 
 use super::list::List;
@@ -26,14 +26,14 @@ struct Queue {
     waiting: List,
     /// What the nodes up to the next batch are told.
     told: Outcome,
-    /// How many futures that are being polled run what is queued, each inside the one before.
-    polls: u8,
+    /// How many waits run what is queued, each inside the one before.
+    waits: u8,
 }
 
 impl Queue {
     const fn new() -> Queue {
         // Every batch brings what it is told; this is never seen.
-        Queue { waiting: List::new(), told: Outcome::Abandoned, polls: 0 }
+        Queue { waiting: List::new(), told: Outcome::Abandoned, waits: 0 }
     }
 
     fn next(&mut self) -> Option<(NodeRef, Outcome)> {
@@ -57,24 +57,38 @@ pub(crate) fn scope<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Runs one callback that is queued on this thread; false if there is none.
-pub(crate) fn help() -> bool {
-    host::next_here().map(|(node, outcome)| guarded(|| node.fire(&outcome))).is_some()
+/// How deep waits inside callbacks may nest: enough for callbacks that wait for one another, and a
+/// constant, so that the stack stays one however many callbacks wait.
+const DEPTH: u8 = 16;
+
+/// Runs what is queued on this thread until `done`, on behalf of somebody who waits in a callback.
+pub(crate) fn help_until(mut done: impl FnMut() -> bool) {
+    let Some(_level) = Level::enter() else { return };
+    while !done()
+        && let Some((node, outcome)) = host::next_here()
+    {
+        guarded(|| node.fire(&outcome));
+    }
 }
 
-/// How deep polls inside callbacks may nest: enough for callbacks that block on one another's futures,
-/// and a constant, so that the stack stays one however many callbacks poll.
-const POLLS: u8 = 16;
+/// A wait that helps, until it is dropped: what it looks at may panic.
+struct Level(());
 
-/// Runs what is queued on this thread until `done`, on behalf of a future that is polled in a callback.
-pub(crate) fn help_poll(mut done: impl FnMut() -> bool) {
-    let enter = |queue: &mut Queue| {
-        let deeper = queue.polls < POLLS;
-        queue.polls += u8::from(deeper);
-        deeper
-    };
-    if host::with_queue(enter) == Some(true) {
-        while !done() && help() {}
-        host::with_queue(|queue| queue.polls -= 1);
+impl Level {
+    /// None if there are enough.
+    fn enter() -> Option<Level> {
+        let enter = |queue: &mut Queue| {
+            let deeper = queue.waits < DEPTH;
+            queue.waits += u8::from(deeper);
+            // Made in the closure only: its drop leaves again.
+            deeper.then(|| Level(()))
+        };
+        host::with_queue(enter).flatten()
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        host::with_queue(|queue| queue.waits -= 1);
     }
 }

@@ -80,7 +80,7 @@ impl Future for AllFuture {
             Several::register(&this.fences, this.fences.len(), WakerCell::new(cx.waker()))
         });
         // An executor that blocks inside a callback must not wait for what is queued behind it.
-        drain::help_poll(|| several.is_decided());
+        drain::help_until(|| several.is_decided());
         if !several.is_decided() {
             return Poll::Pending;
         }

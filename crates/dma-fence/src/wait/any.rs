@@ -73,7 +73,7 @@ impl Future for AnyFuture {
             Several::register(&this.fences, NEEDED, WakerCell::new(cx.waker()))
         });
         // An executor that blocks inside a callback must not wait for what is queued behind it.
-        drain::help_poll(|| several.is_decided());
+        drain::help_until(|| several.is_decided());
         if !several.is_decided() {
             return Poll::Pending;
         }

@@ -50,8 +50,10 @@ impl Limit {
             Limit::Until(until) => Some(until),
             Limit::Zero => return decided(),
         };
+        let over = || until.is_some_and(|until| Instant::now() >= until);
         // Inside a callback, what is queued behind it may be what decides.
-        while !decided() && (drain::help() || parker.park(until)) {}
+        drain::help_until(|| decided() || over());
+        while !decided() && parker.park(until) {}
         // The signal may have come with the last moment.
         decided()
     }
@@ -68,7 +70,8 @@ impl Fence {
     /// # Context
     /// Sleeps; enables signaling. Do not call it where the signal has to come from. Called from inside a
     /// callback it first runs what is queued behind that callback, so hold no lock over it that one of
-    /// those callbacks takes.
+    /// those callbacks takes, and let none of them wait for what this one does afterwards. Waits in
+    /// callbacks nest at most 16 deep in that way; those beyond only sleep.
     #[doc(alias = "dma_fence_wait")]
     #[track_caller]
     pub fn wait(&self) -> Result<(), FenceError> {
@@ -123,7 +126,8 @@ fn in_time(result: Option<Result<(), FenceError>>) -> Result<(), WaitError> {
     Ok(result.ok_or(WaitError::TimedOut)??)
 }
 
-/// Sleeps until `needed` of the fences have signaled or one is lost; false if the time is over first.
+/// Sleeps until `needed` of the fences have signaled or one is lost; false if it is not told of that
+/// before the time is over, which says little: a slow callback may be before ours.
 fn sleep_for_several(fences: &[Fence], needed: usize, limit: Limit) -> bool {
     if matches!(limit, Limit::Zero) {
         return false;
@@ -206,7 +210,8 @@ fn winner_by(fences: &[Fence], limit: Limit) -> Result<usize, WaitAnyError> {
         contract::may_wait();
     }
     let mut winner = any::first_decided(fences, Fence::ask);
-    if winner.is_none() && sleep_for_several(fences, any::NEEDED, limit) {
+    if winner.is_none() {
+        sleep_for_several(fences, any::NEEDED, limit);
         winner = any::first_decided(fences, Fence::outcome);
     }
     winner.map(|(index, _)| index).ok_or(WaitAnyError::TimedOut)
@@ -266,8 +271,11 @@ fn verdict_by(fences: &[Fence], limit: Limit) -> Option<Result<(), FenceError>> 
     }
     let _waiting = contract::waits_for(fences);
     let known = all::verdict(fences, Fence::ask);
-    if known.is_none() && sleep_for_several(fences, fences.len(), limit) {
+    if known.is_some() {
+        return known;
+    }
+    if sleep_for_several(fences, fences.len(), limit) {
         return Some(all::final_verdict(fences));
     }
-    known
+    all::verdict(fences, Fence::outcome)
 }

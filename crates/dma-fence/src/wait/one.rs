@@ -52,7 +52,7 @@ impl Future for FenceFuture {
         // the walk; and an executor that blocks inside a callback must not wait for what is queued
         // behind it.
         this.fence.status();
-        drain::help_poll(|| this.fence.outcome().is_some());
+        drain::help_until(|| this.fence.outcome().is_some());
         match this.fence.outcome() {
             Some(outcome) => Poll::Ready(outcome.result()),
             None => Poll::Pending,
