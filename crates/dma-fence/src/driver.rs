@@ -1,5 +1,6 @@
 //! The producer side of a fence.
 
+use crate::callback::drain;
 use crate::context::{ContextInner, ContextKind};
 use crate::errno::Errno;
 use crate::fence::{Fence, Inner, Kind};
@@ -124,8 +125,11 @@ fn abandon(fence: &Fence, context: &Arc<ContextInner>, made: &'static Location<'
         return;
     }
     context.keep_abandoned(fence);
-    taint::record_abandoned(context, fence.seqno(), made);
-    fence.abandon();
+    drain::scope(|| {
+        // Logs, which is user code: if that panics, the loss is told all the same.
+        drain::guarded(|| taint::record_abandoned(context, fence.seqno(), made));
+        fence.abandon();
+    });
 }
 
 impl fmt::Debug for DriverFence {

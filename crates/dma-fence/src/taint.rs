@@ -92,7 +92,8 @@ pub fn recent() -> Vec<Record> {
 /// Memory is not given back because a device may still use it. `what` says what it was.
 ///
 /// # Context
-/// Allocates nothing and does not sleep. The place of the call is the place on record.
+/// Allocates nothing. On Linux it asks the system for the thread's name. The place of the call is the place
+/// on record.
 #[doc(alias = "add_taint")]
 #[track_caller]
 pub fn record_leak(what: &'static str, bytes: u64) {
@@ -120,11 +121,13 @@ pub(crate) fn record_violation(violation: &Violation) {
 fn record(event: Event, location: &'static Location<'static>) {
     let record = Record::new(event, location);
     #[cfg(feature = "tracing")]
-    record.log();
+    let logged = record.clone();
     let mut ring = RECENT.lock();
     let index = ring.next;
     let replaced = ring.records[index].replace(record);
     ring.next = (index + 1) % KEPT;
     drop(ring);
     drop(replaced);
+    #[cfg(feature = "tracing")]
+    logged.log();
 }

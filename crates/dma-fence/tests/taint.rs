@@ -132,9 +132,12 @@ fn the_newest_records_replace_the_oldest() {
 #[cfg(feature = "tracing")]
 mod logged {
     use super::{alone, hardware, lose, taint};
+    use crate::common::panic_of;
+    use dma_fence::{Errno, Status};
     use std::collections::BTreeMap;
     use std::fmt::Debug;
     use std::sync::{Arc, Mutex};
+    use std::thread;
     use tracing::field::{Field, Visit};
     use tracing::span::{Attributes, Id, Record};
     use tracing::{Event, Level, Metadata, Subscriber, subscriber};
@@ -169,6 +172,28 @@ mod logged {
         }
         fn enter(&self, _: &Id) {}
         fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_log_that_panics_keeps_nobody_from_hearing_of_the_loss() {
+        let _alone = alone();
+        let broken: Arc<Mutex<Vec<Fields>>> = Arc::default();
+        let poison = broken.clone();
+        thread::spawn(move || {
+            let _poisoned = poison.lock();
+            panic!("while it holds the lock of the log");
+        })
+        .join()
+        .unwrap_err();
+        let context = hardware();
+        let (producer, before) = (context.new_fence(), taint::counts().abandoned);
+        let fence = producer.fence();
+        let panic = subscriber::with_default(Keep(broken), || panic_of(|| drop(producer)));
+        assert!(panic.is_some());
+        assert_eq!((fence.status(), taint::counts().abandoned), (Status::Abandoned, before + 1));
+        let name = Some((fence.context(), fence.seqno()));
+        assert!(taint::recent().iter().any(|record| record.fence() == name));
+        context.declare_idle(Errno::EIO);
     }
 
     #[test]
