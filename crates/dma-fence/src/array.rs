@@ -239,11 +239,11 @@ impl fmt::Display for RefusedMembers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
             RefusalReason::Empty => f.write_str("a fence array needs at least one member"),
-            RefusalReason::Container(index) => write!(
-                f,
-                "member {index} of the fence array is a container itself: {}",
-                self.members[index]
-            ),
+            RefusalReason::Container(index) => {
+                write!(f, "member {index} of the fence array is a container itself")?;
+                // Who has taken the members out still has an error to print.
+                self.members.get(index).map_or(Ok(()), |member| write!(f, ": {member}"))
+            }
         }
     }
 }

@@ -174,7 +174,12 @@ impl FenceContext {
     ///
     /// Drivers of devices that count in 32 bits like to begin shortly before the end, so that what wraps
     /// is seen to wrap.
+    ///
+    /// # Panics
+    /// If the context has made fences: later ones must not look earlier.
     pub fn starting_at(self, seqno: u64) -> Self {
+        let unused = self.0.last_seqno.load(Ordering::Relaxed) == 0;
+        assert!(unused, "a context that has made fences cannot start at another number");
         self.0.last_seqno.store(seqno.wrapping_sub(1), Ordering::Relaxed);
         self
     }

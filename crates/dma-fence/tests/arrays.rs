@@ -118,6 +118,9 @@ fn no_members_and_containers_are_refused_and_come_back() {
     let given = vec![members[1].fence(), array.clone().into(), members[0].fence()];
     let refused = ArrayMembers::new(given.clone()).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::Container(1));
+    let mut emptied = FenceArray::new(refused.members.clone()).unwrap_err();
+    emptied.members.clear();
+    assert!(emptied.to_string().starts_with("member 1 "));
     assert!(refused.members.iter().zip(&given).all(|(back, given)| back.same_fence(given)));
     assert!(refused.to_string().contains("member 1"));
     members.into_iter().for_each(|member| member.signal(Ok(())));

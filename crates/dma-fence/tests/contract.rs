@@ -416,6 +416,14 @@ fn a_fence_whose_signaler_waits_for_it_is_reported() {
     }
 }
 
+#[test]
+fn what_has_signaled_closes_no_circle() {
+    let (done, pending) = (signaled(), hardware().new_fence());
+    let array = FenceArray::new(vec![done.clone(), pending.fence()]).unwrap();
+    let _section = contract::signalling_of(&done);
+    assert!(broken(Rule::WaitCycle, || _ = array.wait_timeout(SHORT)).is_empty());
+}
+
 // === the report ===
 
 #[test]

@@ -313,6 +313,9 @@ fn a_driver_says_where_its_numbers_begin() {
     assert_eq!(first.is_later_than(&last), Some(true));
     assert_eq!(lost(&software().starting_at(0)).seqno(), 0);
     assert_eq!(lost(&software().starting_at(7)).seqno(), 7);
+    let used = software();
+    drop(used.new_fence());
+    assert!(panic_of(|| drop(used.starting_at(1))).is_some(), "the next would look like the first");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::held::{Checking, Holding};
 use super::{FenceId, graph, id, report};
 use crate::contract::{Class, Rule, Step};
 use crate::fence::Fence;
+use crate::sync::Life;
 use crate::sync::global::Mutex;
 use alloc::vec::Vec;
 use core::panic::Location;
@@ -37,7 +38,9 @@ pub(super) fn begin(
     let mut waiting = Waiting::none();
     for Holding { at: held_at, fence, .. } in checking.held() {
         let Some(held) = fence else { continue };
-        for awaited in fences.iter().flat_map(Fence::leaves).map(|leaf| id(&leaf)) {
+        let pending = |leaf: &Fence| leaf.life() != Life::Signaled;
+        let leaves = fences.iter().flat_map(Fence::leaves).filter(pending);
+        for awaited in leaves.map(|leaf| id(&leaf)) {
             let step = Step { held: class(held), held_at, wanted: class(awaited), wanted_at: at };
             waiting.0.push(step);
             if let Some(circle) = add(step) {
