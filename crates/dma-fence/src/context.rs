@@ -23,6 +23,11 @@ pub enum ContextKind {
 }
 
 /// How sequence numbers of a context compare.
+///
+/// Where operations end in order, the driver signals in order, too. A job that is cancelled while one
+/// before it is lost or still runs has not ended in order: drop its producer instead of signaling it, or
+/// make the context [`Unordered`](Self::Unordered). Else what stands for both, a merged fence or a place in
+/// a reservation object, signals with the later one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SeqnoOrder {
     /// 64 bits: they never wrap. Operations end in this order, so a later one stands for those before.

@@ -14,8 +14,8 @@ pub enum Enabled {
 /// What a backend may add to its fences.
 ///
 /// Once a fence has signaled, no hook of its backend is called again and the fence no longer keeps
-/// the backend alive. A hook that another thread had begun before the signal may still be running;
-/// the backend lives until it has returned. An abandoned fence calls no hooks either: its producer
+/// the backend alive. A hook that another thread had set out to call before the signal may still
+/// run; the backend lives until it has returned. An abandoned fence calls no hooks either: its producer
 /// is gone.
 ///
 /// No lock of the library is held in a hook: it may signal, register, query or drop any fence. A hook

@@ -137,7 +137,7 @@ struct Registration {
 ///
 /// # Context
 /// Cancelling may wait for the callback to return on another thread: do not hold a lock that the
-/// callback takes.
+/// callback takes, and do not cancel inside a callback what waits for one queued behind that.
 ///
 /// ```
 /// use dma_fence::FenceContext;
