@@ -125,9 +125,10 @@ impl fmt::Debug for ChainAllocation {
 
 /// A point of a timeline: signals when its own fence and everything before it have.
 ///
-/// The result is the error that came first in time, the earlier point's among equals; the timestamp is
-/// the latest. Something in it found abandoned makes the point abandoned. As with arrays, one callback
-/// is registered at a time, none until somebody waits, and dropping the last handle takes it back.
+/// The result is the error that came first in time, the one with the lowest number among equals; the
+/// timestamp is the latest. Something in it found abandoned makes the point abandoned: found as with
+/// arrays, when the walk gets there or somebody asks for the status. And as with arrays one callback is
+/// registered at a time, none until somebody waits, and dropping the last handle takes it back.
 ///
 /// ```
 /// use dma_fence::{FenceChain, FenceContext};
@@ -206,7 +207,8 @@ impl FenceChain {
     }
 
     /// The first fence of the chain that will signal the point `seqno`; one that has signaled if the
-    /// point has been passed. As in Linux, 0 asks for the chain itself.
+    /// point has been passed. As in Linux, 0 asks for the chain itself, and what points failed with that
+    /// have been let go is told by those after them only.
     ///
     /// # Errors
     /// Nobody has added that point yet.

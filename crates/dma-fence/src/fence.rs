@@ -3,12 +3,14 @@
 //! - [`inner`]: what a fence consists of
 //! - [`kind`]: what kind of fence it is: plain, array, chain or stub
 //! - [`transition`]: the three things that can happen to it: link, signal, abandon
+//! - [`lost`]: how many are abandoned now
 //! - [`describe`]: what people read
 //! - [`stub`]: fences that have signaled from the start
 
 mod describe;
 mod inner;
 mod kind;
+mod lost;
 mod stub;
 mod transition;
 

@@ -63,8 +63,7 @@ impl Iterator for Leaves {
             if let Some(node) = fence.chain() {
                 let (prev, collected) = node.before();
                 self.rest = prev;
-                // The earlier point first, for it counts among errors of the same time.
-                self.taken_out = collected.and(self.taken_out);
+                self.taken_out = self.taken_out.and(collected);
                 fence = node.contained().clone();
             }
             if !fence.is_array() {

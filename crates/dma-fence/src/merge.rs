@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 /// - Else an array of the pending ones, sorted by context, with only the latest of each context.
 ///
 /// An abandoned fence is pending, and no later one makes it superfluous. The order of the input makes no
-/// difference, except among errors of the very same time.
+/// difference: among errors of the very same time the one with the lowest number counts.
 ///
 /// # Context
 /// Allocates; where that must not fail, see [`try_merge`]. Asks the fences as [`Fence::status`] does.

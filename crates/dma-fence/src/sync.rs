@@ -7,6 +7,7 @@
 //! |---|---|---|---|
 //! | [`AtomicU32`] … [`UnsafeCell`] | `core` | `core` | loom's |
 //! | [`Mutex`] | `std`'s, poison ignored | spin lock | loom's |
+//! | [`SpinLock`], where nobody may sleep | spin lock | spin lock | loom's |
 //! | [`current_thread`] | address of a thread-local | [`platform`](crate::platform) | loom thread-local |
 //! | [`Backoff`] | spin, then yield | spin | loom's yield |
 //! | [`rendezvous`] | condition variable | spin | loom's yield |
@@ -65,9 +66,7 @@ mod model {
 
 /// What lives in a `static`: process-wide counters and the taint record.
 pub(crate) mod global {
-    #[cfg(loom)]
-    pub(crate) use core::sync::atomic::AtomicUsize;
-    pub(crate) use core::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     #[cfg(feature = "std")]
     pub(crate) type Mutex<T> = super::blocking::Mutex<T>;
     #[cfg(not(feature = "std"))]
@@ -97,28 +96,31 @@ pub(crate) use blocking::Mutex;
 #[cfg(all(feature = "std", not(loom)))]
 pub(crate) use std::sync::MutexGuard;
 
+#[cfg(not(loom))]
+pub(crate) use spinning::SpinLock;
 #[cfg(not(feature = "std"))]
-pub(crate) use spinning::{Mutex, MutexGuard};
-#[cfg(not(feature = "std"))]
+pub(crate) use spinning::{SpinLock as Mutex, SpinLockGuard as MutexGuard};
+#[cfg(not(loom))]
 mod spinning {
     use super::{State, StateGuard, StateLock};
 
     /// The fence's own lock without a state to carry.
-    pub(crate) struct Mutex<T>(StateLock<T>);
-    pub(crate) type MutexGuard<'a, T> = StateGuard<'a, T>;
+    pub(crate) struct SpinLock<T>(StateLock<T>);
+    #[cfg(not(feature = "std"))]
+    pub(crate) type SpinLockGuard<'a, T> = StateGuard<'a, T>;
 
-    impl<T> Mutex<T> {
+    impl<T> SpinLock<T> {
         pub(crate) const fn new(value: T) -> Self {
-            Mutex(StateLock::new(State::NEW, value))
+            SpinLock(StateLock::new(State::NEW, value))
         }
-        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        pub(crate) fn lock(&self) -> StateGuard<'_, T> {
             self.0.lock()
         }
     }
 }
 
 #[cfg(loom)]
-pub(crate) use loom_mutex::{Mutex, MutexGuard};
+pub(crate) use loom_mutex::{Mutex, Mutex as SpinLock, MutexGuard};
 #[cfg(loom)]
 mod loom_mutex {
     pub(crate) use loom::sync::MutexGuard;

@@ -1,7 +1,9 @@
 //! What several signals amount to.
 
+use crate::fence::Fence;
 use crate::outcome::Signal;
 use crate::{Errno, Timestamp};
+use core::slice;
 
 /// The error that came first, and the latest time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,12 +21,17 @@ impl Tally {
         Tally { first_error: result.err().map(|error| (timestamp, error)), latest: timestamp }
     }
 
-    /// Both together. Of two errors at the same time ours counts.
+    /// Of a fence that has signaled. An array counts with its members' own times, so that it makes no
+    /// difference whether somebody looks at it or at them.
+    pub(crate) fn of_signaled(fence: &Fence) -> Tally {
+        let leaves = fence.members().unwrap_or(slice::from_ref(fence));
+        let each = leaves.iter().map(|leaf| Tally::of(leaf.0.signal_record()));
+        each.fold(Tally::NONE, Tally::and)
+    }
+
+    /// Both together, in either order: of two errors at the same time that with the lower number counts.
     pub(crate) fn and(self, other: Tally) -> Tally {
-        let first_error = match (self.first_error, other.first_error) {
-            (Some(ours), Some(theirs)) if theirs.0 < ours.0 => Some(theirs),
-            (ours, theirs) => ours.or(theirs),
-        };
+        let first_error = self.first_error.into_iter().chain(other.first_error).min();
         Tally { first_error, latest: self.latest.max(other.latest) }
     }
 

@@ -6,7 +6,7 @@ mod common;
 use common::{Backend, Log, Random, hardware, in_time, in_time_with_stack, lost, rounds, software};
 use dma_fence::{
     BeyondHead, DriverFence, Errno, Fence, FenceArray, FenceChain, FenceError, Signal, Status,
-    Timestamp,
+    Timestamp, merge,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,7 +141,7 @@ fn the_result_is_the_first_error_in_time_and_the_time_the_latest() {
 }
 
 #[test]
-fn of_errors_at_the_same_time_the_earlier_point_counts() {
+fn of_errors_at_the_same_time_the_lowest_number_counts() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
         for collect in [false, true] {
             let jobs = producers(3);
@@ -149,7 +149,7 @@ fn of_errors_at_the_same_time_the_earlier_point_counts() {
             let middle = FenceChain::from_fence(head.prev().unwrap()).unwrap();
             let mut jobs: Vec<_> = jobs.into_iter().map(Some).collect();
             for index in order {
-                let errors = [Errno::EIO, Errno::ENOSPC, Errno::EBUSY];
+                let errors = [Errno::ENOSPC, Errno::EIO, Errno::EBUSY];
                 at(jobs[index].take().unwrap(), 7, Err(errors[index]));
                 if collect {
                     let _ = (middle.prev(), head.prev());
@@ -157,6 +157,45 @@ fn of_errors_at_the_same_time_the_earlier_point_counts() {
             }
             assert_eq!(head.wait(), Err(FenceError::Failed(Errno::EIO)));
             assert_eq!(middle.wait(), Err(FenceError::Failed(Errno::EIO)));
+        }
+    }
+}
+
+#[test]
+fn an_array_counts_with_the_times_of_its_members() {
+    for collect in [false, true] {
+        let (early, late) = (software().new_fence(), software().new_fence());
+        let between = software().new_fence();
+        let array = FenceArray::new(vec![early.fence(), late.fence()]).unwrap();
+        let first = FenceChain::new(None, array.into(), 1).unwrap();
+        let head = FenceChain::new(Some(first.into()), between.fence(), 2).unwrap();
+        at(early, 3, Err(Errno::EIO));
+        at(late, 7, Ok(()));
+        if collect {
+            assert!(head.prev().is_none());
+        }
+        at(between, 5, Err(Errno::EBUSY));
+        assert_eq!(head.error(), Some(Errno::EIO), "the array ended at 7, its error is of 3");
+        assert_eq!(merge([head.into()]).error(), Some(Errno::EIO));
+    }
+}
+
+#[test]
+fn a_timeline_that_is_only_asked_at_its_head_lets_go_of_what_was() {
+    let context = hardware();
+    let asks: [fn(&FenceChain); 3] = [
+        |head| assert!(!head.is_signaled()),
+        |head| assert_eq!(head.status(), Status::Pending),
+        |head| assert!(head.wait_timeout(Duration::ZERO).is_err()),
+    ];
+    for ask in asks {
+        let mut head = FenceChain::new(None, Fence::signaled(), 1).unwrap();
+        for seqno in 2..20 {
+            let job = context.new_fence();
+            head = FenceChain::new(Some(head.into()), job.fence(), seqno).unwrap();
+            ask(&head);
+            assert_eq!(head.leaves().count(), 1);
+            job.signal(Ok(()));
         }
     }
 }

@@ -111,6 +111,20 @@ fn what_chains_have_let_go_still_counts() {
 }
 
 #[test]
+fn of_errors_at_the_same_time_the_order_of_the_input_does_not_decide() {
+    let chain = |error| {
+        let last = ended(1, Ok(()));
+        let node = FenceChain::new(Some(ended(3, Err(error))), last, 1).unwrap();
+        assert!(node.prev().is_none());
+        Fence::from(node)
+    };
+    let errors = [chain(Errno::ENOSPC), ended(3, Err(Errno::EBUSY)), chain(Errno::EIO)];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        assert_eq!(merge(order.map(|index| errors[index].clone())).error(), Some(Errno::EIO));
+    }
+}
+
+#[test]
 fn dedup_finds_what_belongs_together_wherever_it_is() {
     let contexts = [software(), software(), software()];
     let (first, second): (Vec<_>, Vec<_>) = contexts.iter().map(two).unzip();

@@ -16,14 +16,15 @@
 //! - CHAIN-DROP: whoever drops the last handle of a node takes `prev` out first and lets it go in a
 //!   loop, so a chain of any length takes one stack frame.
 //!
-//! The link's lock is a leaf: no other lock is taken and no handle dropped under it.
+//! The link's lock is a leaf: no other lock is taken and no handle dropped under it. It is taken under a
+//! fence's own lock, so it must not sleep either.
 #![allow(unsafe_code)]
 
 use crate::callback::{Header, Interest, Node, NodeRef};
 use crate::fence::{Fence, Inner, Kind};
 use crate::outcome::Outcome;
 use crate::shared::{Shared, WeakShared};
-use crate::sync::{Life, Mutex};
+use crate::sync::{Life, SpinLock};
 use crate::tally::Tally;
 
 #[repr(C)]
@@ -32,7 +33,7 @@ pub(crate) struct ChainNode {
     context: u64,
     prev_seqno: u64,
     contained: Fence,
-    link: Mutex<Link>,
+    link: SpinLock<Link>,
     fence: WeakShared<Inner>,
 }
 
@@ -58,7 +59,7 @@ impl ChainNode {
             context,
             prev_seqno,
             contained,
-            link: Mutex::new(link),
+            link: SpinLock::new(link),
             fence,
         }
     }
@@ -83,7 +84,7 @@ impl ChainNode {
     }
 
     /// What is before this node and has not `signaled`, after taking out what has.
-    pub(super) fn prev(&self, signaled: Signaled) -> Option<Fence> {
+    pub(super) fn prev(&self, signaled: impl Fn(&Fence) -> bool) -> Option<Fence> {
         loop {
             let prev = self.before().0?;
             let (point, node) = match prev.chain() {
@@ -93,7 +94,7 @@ impl ChainNode {
             if !signaled(point) {
                 return Some(prev);
             }
-            let signal = Tally::of(point.0.signal_record());
+            let signal = Tally::of_signaled(point);
             self.take_out(&prev, signal, node);
         }
     }
@@ -104,7 +105,6 @@ impl ChainNode {
         let mut link = self.link.lock();
         let unchanged = link.prev.as_ref().is_some_and(|now| now.same_fence(prev));
         let old = if unchanged {
-            // The earlier point first, for it counts among errors of the same time.
             link.collected = before.and(signal).and(link.collected);
             core::mem::replace(&mut link.prev, next)
         } else {
@@ -114,18 +114,20 @@ impl ChainNode {
         drop(old);
     }
 
-    /// The first fence, from this node back, that has not signaled.
-    fn first_unsignaled(&self, signaled: Signaled) -> Option<Fence> {
-        if !signaled(&self.contained) {
+    /// The first fence, from this node back, of which nobody has noticed that it signaled. Who has the
+    /// turn asks nobody, for a hook may panic and the turn would be lost: it registers, and that finds out.
+    fn first_unsignaled(&self) -> Option<Fence> {
+        let noticed = |fence: &Fence| fence.life() == Life::Signaled;
+        if !noticed(&self.contained) {
             return Some(self.contained.clone());
         }
-        let prev = self.prev(signaled)?;
+        let prev = self.prev(noticed)?;
         Some(prev.chain().map(|node| node.contained.clone()).unwrap_or(prev))
     }
 
     /// What the whole chain amounts to, once there is nothing left before this node.
     fn settle(&self) -> Tally {
-        self.link.lock().collected.and(Tally::of(self.contained.0.signal_record()))
+        self.link.lock().collected.and(Tally::of_signaled(&self.contained))
     }
 
     /// The last handle of the fence goes: takes the callback back, and lets go of what is before.
@@ -168,18 +170,9 @@ unsafe impl Node for ChainNode {
     }
 }
 
-/// Has a fence signaled? Asking its hooks, or as far as anybody has noticed.
-type Signaled = fn(&Fence) -> bool;
-
-/// Who has the turn asks nobody, for a hook may panic and the turn would be lost: it registers, and that
-/// finds out.
-fn noticed(fence: &Fence) -> bool {
-    fence.life() == Life::Signaled
-}
-
 /// The turn: goes back along the chain until something is armed or everything has signaled.
 pub(super) fn walk(fence: &Fence, node: &Shared<ChainNode>) {
-    while let Some(point) = node.first_unsignaled(noticed) {
+    while let Some(point) = node.first_unsignaled() {
         if arm(fence, node, &point) {
             return;
         }
@@ -210,9 +203,10 @@ fn signal(fence: &Fence, node: &ChainNode) {
     fence.complete(signal.result, signal.timestamp);
 }
 
-/// Signals the chain if everything in it has.
+/// Signals the chain if everything in it has. What is before it first: a timeline that is only ever
+/// asked at its head, which is pending, must let go of the rest all the same.
 pub(super) fn poll(fence: &Fence, node: &Shared<ChainNode>) {
-    if node.first_unsignaled(Fence::is_signaled).is_none() {
+    if node.prev(Fence::is_signaled).is_none() && node.contained.is_signaled() {
         signal(fence, node);
     }
 }

@@ -17,7 +17,7 @@
 #![allow(unsafe_code)]
 
 use super::inner::Guarded;
-use super::{Fence, kind};
+use super::{Fence, kind, lost};
 use crate::callback::{Interest, NodeRef, drain};
 use crate::errno::Errno;
 use crate::ops::{Enabled, FenceOps};
@@ -122,6 +122,9 @@ impl Fence {
         let callbacks = guard.callbacks.take();
         let ops = guard.ops.take();
         guard.unlock_as(state.with_life(Life::Signaled));
+        if state.life() == Life::Abandoned && !self.is_container() {
+            lost::one_fewer();
+        }
         let outcome = Outcome::Signaled(signal);
         match ops {
             None => drain::run(callbacks, outcome),
@@ -142,6 +145,9 @@ impl Fence {
             return false;
         }
         let callbacks = guard.callbacks.take_outcomes();
+        if !self.is_container() {
+            lost::one_more();
+        }
         guard.unlock_as(state.with_life(Life::Abandoned));
         drain::run(callbacks, Outcome::Abandoned);
         true
@@ -172,8 +178,9 @@ impl Fence {
     #[cold]
     pub(crate) fn poll_all(&self) -> Life {
         let life = self.poll();
-        let lost = |fence: Fence| fence.status() == Status::Abandoned;
-        if life == Life::Pending && self.is_container() && self.leaves().any(lost) {
+        let is_lost = |fence: Fence| fence.status() == Status::Abandoned;
+        let may_be_lost = life == Life::Pending && self.is_container() && lost::any();
+        if may_be_lost && self.leaves().any(is_lost) {
             self.abandon();
         }
         self.life()
