@@ -40,6 +40,8 @@ const STEPS: &[Step] = &[
         shell::run(cargo(package).args(["--features", "contract,tracing"]))
     }),
     ("test, xtask", || shell::run(&mut cargo(["test", "--package", "xtask"]))),
+    // On its own lock file, and without the nightly that running it takes.
+    ("fuzz targets", || shell::run(&mut cargo(["check", "--manifest-path", "fuzz/Cargo.toml"]))),
     ("oldest Rust", msrv::run),
     ("bare metal", bare_metal::run),
     ("models", || loom::run(&loom::Args::default())),

@@ -4,6 +4,7 @@
 mod bare_metal;
 mod bench_copy;
 mod ci;
+mod fuzz;
 mod loom;
 mod miri;
 mod msrv;
@@ -30,6 +31,8 @@ enum Verb {
     Stress(stress::Args),
     /// Change the core in hundreds of ways and see whether its tests notice (needs cargo-mutants)
     Mutants(mutants::Args),
+    /// Fuzz the core with programs of random operations (needs a nightly toolchain and cargo-fuzz)
+    Fuzz(fuzz::Args),
     /// Check that everything compiles with the oldest Rust that Cargo.toml promises
     Msrv,
     /// Compare `dma-fence copy` with cp, with cp followed by b3sum, and with itself without overlap
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Verb::Miri(args) => miri::run(&args),
         Verb::Stress(args) => stress::run(&args),
         Verb::Mutants(args) => mutants::run(&args),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Msrv => msrv::run(),
         Verb::BenchCopy(args) => bench_copy::run(&args),
     };
