@@ -59,7 +59,8 @@ impl Fence {
         state.is_signaled() || (state.is_polled() && self.poll() == Life::Signaled)
     }
 
-    /// The state now; of a container all that it stands for is asked.
+    /// The state now. A container is asked up to the first fence that is pending, and all of it while any
+    /// fence of the process is abandoned, for that one may be in it.
     ///
     /// # Context
     /// As [`is_signaled`](Self::is_signaled).
