@@ -102,11 +102,11 @@ fn adding_takes_a_reserved_slot() {
 #[test]
 fn reserved_slots_add_up_and_end_with_the_lock() {
     let object = ReservationObject::new();
-    let producers = [(); 3].map(|()| hardware().new_fence());
+    let producers = [(); 4].map(|()| hardware().new_fence());
     let mut guard = object.lock();
-    guard.reserve(1).unwrap();
-    guard.reserve(1).unwrap();
+    (0..3).for_each(|_| guard.reserve(1).unwrap());
     guard.add(&producers[0].fence(), Usage::Read).unwrap();
+    guard.add(&producers[2].fence(), Usage::Read).unwrap();
     drop(guard);
     let mut guard = object.lock();
     assert_eq!(guard.add(&producers[1].fence(), Usage::Read), Err(AddError::NoSlot));
