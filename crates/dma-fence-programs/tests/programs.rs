@@ -1,4 +1,4 @@
-//! Programs that failed once, as they were printed.
+//! Programs that failed once, and some that chance and the corpus seldom find.
 
 use dma_fence_programs::Backend::Absent;
 use dma_fence_programs::Op::*;
@@ -35,5 +35,57 @@ fn an_array_that_a_chain_has_let_go_counts_from_when_its_member_failed() {
         Signal { producer: 4, error: None, time: 1 },
         Stub { at: 5, error: Some(ENODEV), time: 5 },
         Merge { at: 6, fences: Slots(0b101000) },
+    ]);
+}
+
+#[test]
+fn a_point_that_is_let_go_leaves_those_before_it() {
+    works(&[
+        Fence { at: 0, context: 0, backend: Absent },
+        Fence { at: 1, context: 1, backend: Absent },
+        Fence { at: 2, context: 2, backend: Absent },
+        Chain { at: 3, prev: None, fence: 0, seqno: 1 },
+        Chain { at: 4, prev: Some(3), fence: 1, seqno: 2 },
+        Chain { at: 5, prev: Some(4), fence: 2, seqno: 3 },
+        Signal { producer: 1, error: None, time: 1 },
+        Points { fence: 5 },
+        FindSeqno { at: 6, fence: 5, seqno: 2 },
+    ]);
+}
+
+#[test]
+fn a_chain_whose_head_is_pending_lets_go_when_it_is_asked() {
+    works(&[
+        Fence { at: 0, context: 0, backend: Absent },
+        Fence { at: 1, context: 1, backend: Absent },
+        Chain { at: 2, prev: Some(0), fence: 1, seqno: 1 },
+        Signal { producer: 0, error: None, time: 1 },
+        Ask { fence: 2 },
+        Leaves { fence: 2 },
+    ]);
+}
+
+#[test]
+fn of_errors_of_one_time_an_array_takes_the_first_and_a_chain_the_lowest() {
+    works(&[
+        Fence { at: 0, context: 0, backend: Absent },
+        Fence { at: 1, context: 1, backend: Absent },
+        Array { at: 2, members: Slots(0b11), context: None },
+        Chain { at: 3, prev: Some(0), fence: 1, seqno: 1 },
+        Signal { producer: 0, error: Some(ENODEV), time: 3 },
+        Signal { producer: 1, error: Some(EIO), time: 3 },
+        Ask { fence: 2 },
+        Ask { fence: 3 },
+    ]);
+}
+
+#[test]
+fn a_loss_is_found_behind_what_is_pending() {
+    works(&[
+        Fence { at: 0, context: 0, backend: Absent },
+        Fence { at: 1, context: 1, backend: Absent },
+        Array { at: 2, members: Slots(0b11), context: None },
+        Lose { producer: 0 },
+        Ask { fence: 2 },
     ]);
 }
