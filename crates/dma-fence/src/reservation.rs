@@ -171,9 +171,10 @@ impl ReservationObject {
     /// Locks the object for an update.
     ///
     /// # Context
-    /// Sleeps while somebody else has it (on bare metal it spins); who has waited longest gets it. Locking
-    /// it again on the same thread is a deadlock, and so is locking two objects like this that another
-    /// thread locks the other way round: see [`lock_in`](Self::lock_in).
+    /// Sleeps while somebody else has it (on bare metal it spins). The oldest of those who wait gets it: who
+    /// came first, or a context that was made before that. Locking it again on the same thread is a
+    /// deadlock, and so is locking two objects like this that another thread locks the other way round:
+    /// see [`lock_in`](Self::lock_in).
     #[doc(alias = "dma_resv_lock")]
     #[track_caller]
     pub fn lock(&self) -> ReservationGuard<'_> {

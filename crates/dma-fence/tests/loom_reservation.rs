@@ -57,6 +57,46 @@ fn a_reader_beside_growth() {
 }
 
 #[test]
+fn who_sees_the_second_addition_sees_the_first() {
+    loom::model(|| {
+        let object = Arc::new(ReservationObject::new());
+        let [first, second] = [software().new_fence(), software().new_fence()];
+        let mut guard = object.lock();
+        guard.reserve(2).unwrap();
+        let reader = thread::spawn({
+            let (object, first) = (object.clone(), first.fence());
+            move || {
+                let seen = object.fences(Usage::Write);
+                assert!(seen.is_empty() || seen.iter().any(|fence| fence.same_fence(&first)));
+            }
+        });
+        guard.add(&first.fence(), Usage::Write).unwrap();
+        guard.add(&second.fence(), Usage::Write).unwrap();
+        drop(guard);
+        reader.join().unwrap();
+        [first, second].into_iter().for_each(|producer| producer.signal(Ok(())));
+    });
+}
+
+#[test]
+fn a_reader_beside_a_copy_sees_the_old_or_the_new_fence() {
+    loom::model(|| {
+        let (object, source) = (Arc::new(ReservationObject::new()), ReservationObject::new());
+        let [old, new] = [software().new_fence(), software().new_fence()];
+        add(&source, &new, Usage::Write);
+        object.lock().reserve(2).unwrap();
+        add(&object, &old, Usage::Write);
+        let reader = thread::spawn({
+            let object = object.clone();
+            move || assert!(!object.fences(Usage::Write).is_empty())
+        });
+        object.lock().copy_from(&source).unwrap();
+        reader.join().unwrap();
+        [old, new].into_iter().for_each(|producer| producer.signal(Ok(())));
+    });
+}
+
+#[test]
 fn a_finished_pass_is_of_one_moment() {
     loom::model(|| {
         let object = Arc::new(ReservationObject::new());

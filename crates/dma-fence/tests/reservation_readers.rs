@@ -285,6 +285,24 @@ fn a_copy_shows_never_fewer_than_the_old_or_the_new_ones() {
 }
 
 #[test]
+fn a_copy_of_an_object_that_is_being_copied_into_has_each_fence_once() {
+    in_time(|| {
+        let (source, object) = (ReservationObject::new(), ReservationObject::new());
+        let (third, pending) = (ReservationObject::new(), hardware().new_fence());
+        add(&source, &pending.fence(), Usage::Write);
+        object.lock().copy_from(&source).unwrap();
+        let copy = || {
+            third.lock().copy_from(&object).unwrap();
+            assert_eq!(third.fences(Usage::Bookkeep).len(), 1);
+        };
+        beside(1, copy, || {
+            (0..rounds(500_000, 20)).for_each(|_| object.lock().copy_from(&source).unwrap());
+        });
+        pending.signal(Ok(()));
+    });
+}
+
+#[test]
 fn readers_beside_growth_find_what_was_there() {
     in_time(|| {
         let object = ReservationObject::new();

@@ -9,7 +9,9 @@ use core::marker::PhantomData;
 /// The right to lock several objects in any order: a ticket. Who has the older one wins.
 ///
 /// It belongs to the thread that made it. Keep it for all attempts to lock a set: it is its age that makes sure
-/// that the last of them succeeds.
+/// that the last of them succeeds. Make a new one for the next set, for one that is kept goes before all
+/// that come after it, and two of them can keep others waiting for ever. A guard that is forgotten keeps its
+/// context from backing off for good.
 ///
 /// ```
 /// use dma_fence::{AcquireContext, Deadlock, ReservationGuard, ReservationObject};

@@ -151,7 +151,10 @@ impl<'a> ReservationGuard<'a> {
     /// Allocates; asks no hook. Takes no lock of `other`.
     #[doc(alias = "dma_resv_copy_fences")]
     pub fn copy_from(&mut self, other: &ReservationView) -> Result<(), AllocError> {
-        let theirs = other.try_fences_with_usage(Usage::Bookkeep)?;
+        let mut theirs = other.try_fences_with_usage(Usage::Bookkeep)?;
+        // If it is being copied into itself, a fence may be there twice, as it is and as it comes.
+        theirs.sort_unstable_by_key(|(fence, usage)| (fence.address(), *usage));
+        theirs.dedup_by(|(next, _), (fence, _)| next.same_fence(fence));
         let ours = self.removable(&theirs)?;
         let room = self.reserved.checked_add(theirs.len()).ok_or(AllocError)?;
         self.writer.make_room(room)?;

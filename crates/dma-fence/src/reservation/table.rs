@@ -179,8 +179,8 @@ impl Changes {
     }
 
     fn begin(&self) {
-        // Nobody else stores to it.
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        // Nobody else stores to it. Who reads the odd number sees all changes before, as with an even one.
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
     fn end(&self) {
