@@ -30,8 +30,8 @@ const EXPLAINED: &str = "docs/mutants.md";
 /// The names of the mutants of what is compiled without std only.
 const WITHOUT_STD: &str = r"^crates/dma-fence/src/(platform|callback/drain/table)\.rs:";
 
-/// The names of the mutants of what does its work with other features only.
-const WITH_FEATURES: &str = r"^crates/dma-fence/src/(contract|taint)";
+/// The names of the mutants of what does all its work with other features only.
+const WITH_FEATURES: &str = r"^crates/dma-fence/src/(contract|taint|wait/blocking)";
 
 /// Each mutant is tested in the one of the builds that has it.
 const PASSES: [(&str, &[&str]); 3] = [

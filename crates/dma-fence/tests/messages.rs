@@ -1,7 +1,7 @@
 //! What errors say to people.
 #![cfg(all(feature = "std", not(loom)))]
 
-use dma_fence::{AllocError, Errno, FenceError, WaitError};
+use dma_fence::{AllocError, Errno, FenceError, WaitAnyError, WaitError};
 
 #[test]
 fn an_error_number_has_a_name_or_its_number() {
@@ -18,6 +18,8 @@ fn a_wait_says_why_it_did_not_end_well() {
     assert_eq!(WaitError::Failed(Errno::EIO).to_string(), failed);
     assert_eq!(WaitError::Abandoned.to_string(), abandoned);
     assert_eq!(WaitError::TimedOut.to_string(), "the fence did not signal in time");
+    assert_eq!(WaitAnyError::TimedOut.to_string(), "none of the fences signaled in time");
+    assert_eq!(WaitAnyError::NoFences.to_string(), "there is no fence to wait for");
 }
 
 #[test]
