@@ -1,7 +1,9 @@
 //! What errors say to people.
 #![cfg(all(feature = "std", not(loom)))]
 
-use dma_fence::{AllocError, Errno, FenceError, WaitAnyError, WaitError};
+use dma_fence::{
+    AddError, AllocError, Deadlock, DuplicateObject, Errno, FenceError, WaitAnyError, WaitError,
+};
 
 #[test]
 fn an_error_number_has_a_name_or_its_number() {
@@ -25,4 +27,16 @@ fn a_wait_says_why_it_did_not_end_well() {
 #[test]
 fn a_failed_allocation_says_so() {
     assert_eq!(AllocError.to_string(), "out of memory");
+}
+
+#[test]
+fn a_reservation_object_says_why_it_refused() {
+    let no_slot = "no slot was reserved for the fence";
+    let container = "a reservation object takes no containers, only their leaves";
+    assert_eq!(AddError::NoSlot.to_string(), no_slot);
+    assert_eq!(AddError::Container.to_string(), container);
+    let back_off = "an older context waits for a lock that this one holds";
+    assert_eq!(Deadlock::BackOff.to_string(), back_off);
+    assert_eq!(Deadlock::AlreadyLocked.to_string(), "the context holds the lock already");
+    assert_eq!(DuplicateObject { index: 2 }.to_string(), "object 2 of the set is there twice");
 }

@@ -166,6 +166,21 @@ fn row_17_an_iteration_starts_over_when_the_object_changes() {
 }
 
 #[test]
+fn adding_what_is_there_already_starts_nothing_over() {
+    let object = ReservationObject::new();
+    let producers = [(); 2].map(|()| hardware().new_fence());
+    producers.iter().for_each(|producer| add(&object, &producer.fence(), Usage::Write));
+    let mut iter = object.iter(Usage::Read);
+    assert!(iter.next().is_some());
+    for usage in [Usage::Write, Usage::Read] {
+        object.lock().add(&producers[0].fence(), usage).unwrap();
+    }
+    assert!(iter.next().is_some() && !iter.is_restarted());
+    assert!(iter.next().is_none() && !iter.is_restarted());
+    signal(producers);
+}
+
+#[test]
 fn row_17_an_iteration_that_started_over_and_found_nothing_says_so() {
     let object = ReservationObject::new();
     let producer = hardware().new_fence();

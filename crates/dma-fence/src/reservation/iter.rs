@@ -92,7 +92,7 @@ impl Iterator for ReservationIter<'_> {
                 _ => {}
             }
             let again = pass.again();
-            self.confirming = current && again.repeats(pass);
+            self.confirming = again.repeats(pass);
             self.pass = Some(again);
             self.restarted = true;
         }
