@@ -275,6 +275,40 @@ fn an_object_that_is_there_twice_is_refused_and_nothing_stays_locked() {
     assert!(objects.iter().all(|object| !object.is_locked()));
 }
 
+/// So who waits for the first of a set, and wants the others next, finds them free.
+#[test]
+fn a_set_is_unlocked_from_its_end_whether_it_was_complete_or_not() {
+    fn last_is_locked(objects: &[ReservationObject], lock_and_unlock: impl FnOnce()) -> bool {
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                while !objects[0].is_locked() && !over.load(SeqCst) {
+                    std::hint::spin_loop();
+                }
+                let _first = loop {
+                    if let Some(guard) = objects[0].try_lock() {
+                        break guard;
+                    }
+                    std::hint::spin_loop();
+                };
+                objects.last().unwrap().is_locked()
+            });
+            lock_and_unlock();
+            over.store(true, SeqCst);
+            watcher.join().unwrap()
+        })
+    }
+    in_time(|| {
+        let objects = objects(rounds(1_000, 5));
+        let once: Vec<_> = objects.iter().collect();
+        let twice: Vec<_> = once.iter().copied().chain([once[0]]).collect();
+        for _ in 0..rounds(300, 2) {
+            assert!(!last_is_locked(&objects, || drop(lock_all(&once).unwrap())));
+            assert!(!last_is_locked(&objects, || assert!(lock_all(&twice).is_err())));
+        }
+    });
+}
+
 #[test]
 fn sets_in_any_order_are_all_locked_in_the_end() {
     in_time(|| {

@@ -166,6 +166,19 @@ fn row_17_an_iteration_starts_over_when_the_object_changes() {
 }
 
 #[test]
+fn an_iteration_that_nobody_disturbs_does_not_start_over() {
+    let object = ReservationObject::new();
+    let producers = [(); 3].map(|()| hardware().new_fence());
+    for (count, producer) in (1..).zip(&producers) {
+        add(&object, &producer.fence(), Usage::Read);
+        let mut iter = object.iter(Usage::Read);
+        (0..count).for_each(|_| assert!(iter.next().is_some() && !iter.is_restarted()));
+        assert!(iter.next().is_none() && !iter.is_restarted());
+    }
+    signal(producers);
+}
+
+#[test]
 fn adding_what_is_there_already_starts_nothing_over() {
     let object = ReservationObject::new();
     let producers = [(); 2].map(|()| hardware().new_fence());
