@@ -202,6 +202,21 @@ fn adding_to_a_reservation_object_allocates_nothing_after_reserving() {
 }
 
 #[test]
+fn a_reservation_object_grows_in_ever_larger_steps() {
+    let object = ReservationObject::new();
+    let producers: Vec<_> = (0..100).map(|_| hardware().new_fence()).collect();
+    let grows = |producer: &&DriverFence| {
+        let mut guard = object.lock();
+        let allocated = allocations(|| guard.reserve(1).unwrap());
+        guard.add(&producer.fence(), Usage::Read).unwrap();
+        allocated > 0
+    };
+    let times = producers.iter().filter(grows).count();
+    assert!((1..10).contains(&times), "{times}");
+    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
+}
+
+#[test]
 fn reading_a_reservation_object_allocates_nothing() {
     let object = ReservationObject::new();
     let producers = [(); 3].map(|()| hardware().new_fence());

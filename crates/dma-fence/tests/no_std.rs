@@ -3,12 +3,17 @@
 
 use dma_fence::platform::{Platform, install};
 use dma_fence::{
-    DriverFence, Errno, FenceArray, FenceContext, FenceError, Status, Timestamp, all_of, any_of,
+    DriverFence, Enabled, Errno, Fence, FenceArray, FenceContext, FenceError, FenceOps, Status,
+    Timestamp, all_of, any_of,
 };
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::future::{Future, IntoFuture};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Once};
+use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 /// What a kernel would answer, answered by the test's operating system.
 fn host() {
@@ -91,6 +96,71 @@ fn a_callback_that_cancels_itself_does_not_wait_for_itself() {
     *slot.lock().unwrap() = Some(producer.fence().on_signal(callback).unwrap());
     producer.signal(Ok(()));
     assert!(slot.lock().unwrap().is_none());
+}
+
+#[test]
+fn a_cancel_waits_for_a_callback_that_runs_elsewhere() {
+    host();
+    let producer = FenceContext::software("test", "cancel").new_fence();
+    let (started, starts) = channel();
+    let returned = Arc::new(AtomicBool::new(false));
+    let mark = returned.clone();
+    let callback = move |_: &_| {
+        started.send(()).unwrap();
+        thread::sleep(Duration::from_millis(30));
+        mark.store(true, Ordering::SeqCst);
+    };
+    let callback = producer.fence().on_signal(callback).unwrap();
+    let signaler = thread::spawn(move || producer.signal(Ok(())));
+    starts.recv().unwrap();
+    assert!(!callback.cancel());
+    assert!(returned.load(Ordering::SeqCst), "cancelled while it was running");
+    signaler.join().unwrap();
+}
+
+#[test]
+fn a_future_polled_in_a_callback_runs_what_is_queued_behind_it() {
+    host();
+    let context = FenceContext::software("test", "help");
+    let (outer, inner) = (context.new_fence(), context.new_fence());
+    let (fence, ready) = (inner.fence(), Arc::new(AtomicBool::new(false)));
+    let seen = ready.clone();
+    let polls = move |_: &_| {
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = pin!(fence.into_future()).poll(&mut context);
+        seen.store(polled == Poll::Ready(Ok(())), Ordering::SeqCst);
+    };
+    outer.fence().on_signal(polls).unwrap().detach();
+    outer.fence().on_signal(move |_| inner.signal(Ok(()))).unwrap().detach();
+    outer.signal(Ok(()));
+    assert!(ready.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_backend_is_asked() {
+    struct Done;
+    impl FenceOps for Done {
+        fn enable_signaling(&self, _: &Fence) -> Enabled {
+            Enabled::Done(Ok(()))
+        }
+    }
+    host();
+    let producer = FenceContext::software("test", "hook").new_fence_with(Arc::new(Done));
+    let fence = producer.fence();
+    fence.enable_signaling();
+    assert!(fence.is_signaled());
+    producer.signal(Ok(()));
+}
+
+#[test]
+fn a_signal_has_the_time_of_the_hosts_clock() {
+    host();
+    let producer = FenceContext::software("test", "clock").new_fence();
+    let fence = producer.fence();
+    let before = Timestamp::now();
+    producer.signal(Ok(()));
+    let time = fence.timestamp().unwrap();
+    assert!(before < time && time < Timestamp::now());
 }
 
 #[test]
