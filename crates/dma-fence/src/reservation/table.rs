@@ -264,6 +264,25 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_begins_as_another_ends_takes_two_passes_of_its_own() {
+        let (old, new) = (producer(), producer());
+        let table = table_of(&[&old]);
+        table.changes.begin();
+        let mut iter = ReservationIter::new(&table, Usage::Write);
+        assert!(iter.next().is_some() && !iter.is_restarted());
+        assert!(iter.next().is_some() && iter.is_restarted());
+        swap(&table, 0, &new);
+        table.changes.end();
+        table.changes.begin();
+        for _ in 0..2 {
+            let (found, _) = iter.next().unwrap();
+            assert!(iter.is_restarted() && found.same_fence(&new.fence()));
+        }
+        assert!(iter.next().is_none() && !iter.is_restarted());
+        [old, new].into_iter().for_each(|producer| producer.signal(Ok(())));
+    }
+
+    #[test]
     fn a_change_in_the_middle_starts_over() {
         let (old, other, new) = (producer(), producer(), producer());
         let table = table_of(&[&old, &other]);
