@@ -9,6 +9,7 @@ mod loom;
 mod miri;
 mod msrv;
 mod mutants;
+mod plant;
 mod shell;
 mod stress;
 
@@ -33,6 +34,8 @@ enum Verb {
     Mutants(mutants::Args),
     /// Fuzz the core with programs of random operations (needs a nightly toolchain and cargo-fuzz)
     Fuzz(fuzz::Args),
+    /// Plant bugs in a copy and see whether the tests that stand for something fail
+    Plant(plant::Args),
     /// Check that everything compiles with the oldest Rust that Cargo.toml promises
     Msrv,
     /// Compare `dma-fence copy` with cp, with cp followed by b3sum, and with itself without overlap
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Stress(args) => stress::run(&args),
         Verb::Mutants(args) => mutants::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args),
+        Verb::Plant(args) => plant::run(&args),
         Verb::Msrv => msrv::run(),
         Verb::BenchCopy(args) => bench_copy::run(&args),
     };

@@ -1,4 +1,4 @@
-//! The tests that docs/parity.md names exist.
+//! The tests that docs/parity.md names exist, and a planted bug is known to make each of them fail.
 
 use std::{collections::HashSet, fs, path::Path};
 
@@ -35,12 +35,31 @@ fn named_in(document: &str) -> impl Iterator<Item = &str> {
     last_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2))
 }
 
+fn document() -> String {
+    fs::read_to_string(root().join("docs/parity.md")).unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[test]
+fn every_test_that_parity_names_catches_a_planted_bug() {
+    let files = fs::read_dir(root().join("xtask/planted")).unwrap();
+    let planted: String =
+        files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let document = document();
+    let never_seen_failing: Vec<_> =
+        named_in(&document).filter(|test| !planted.contains(&format!("\"{test}\""))).collect();
+    assert!(never_seen_failing.is_empty(), "no bug in xtask/planted for {never_seen_failing:#?}");
+}
+
 #[test]
 fn every_test_that_parity_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let mut tests = HashSet::new();
     tests_in(&root.join("crates"), &mut tests);
-    let document = fs::read_to_string(root.join("docs/parity.md")).unwrap();
+    let document = document();
     assert!(named_in(&document).count() > 50, "the tables were found");
     let lost: Vec<_> = named_in(&document).filter(|name| !tests.contains(*name)).collect();
     assert!(lost.is_empty(), "docs/parity.md names tests that are not there: {lost:#?}");
