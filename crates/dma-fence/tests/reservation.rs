@@ -143,6 +143,10 @@ fn row_18_adding_the_same_fence_again_needs_no_slot_and_weakens_nothing() {
         holds(&object, Usage::Bookkeep, &[&fence]);
         assert!(!object.is_signaled(stands_as), "{usage:?}");
     }
+    let mut iter = object.iter(Usage::Write);
+    assert!(iter.next().is_some());
+    object.lock().add(&fence, Usage::Write).unwrap();
+    assert!(iter.next().is_none() && !iter.is_restarted(), "nothing has changed");
     producer.signal(Ok(()));
 }
 
@@ -294,8 +298,9 @@ fn a_failed_fence_has_ended_and_is_no_error_of_the_wait() {
 fn row_31_an_abandoned_fence_makes_the_object_abandoned() {
     in_time(|| {
         let (object, context, other) = (ReservationObject::new(), hardware(), hardware());
-        let producer = other.new_fence();
+        let (producer, first) = (other.new_fence(), hardware().new_fence());
         let fence = lost(&context);
+        add(&object, &first.fence(), Usage::Write);
         add(&object, &fence, Usage::Write);
         // The one that the array's walk begins with: the wait must not sleep on it.
         add(&object, &producer.fence(), Usage::Write);
@@ -308,7 +313,7 @@ fn row_31_an_abandoned_fence_makes_the_object_abandoned() {
         assert!(matches!(object.status(Usage::Kernel), ReservationStatus::Idle));
         context.declare_idle(Errno::EIO);
         assert!(matches!(object.status(Usage::Write), ReservationStatus::Pending));
-        producer.signal(Ok(()));
+        signal([producer, first]);
         assert!(matches!(object.status(Usage::Write), ReservationStatus::Idle));
     });
 }

@@ -309,6 +309,31 @@ fn a_set_is_unlocked_from_its_end_whether_it_was_complete_or_not() {
     });
 }
 
+/// The younger has C and A and sleeps for B, which the other thread has; the elder, there, then wants A.
+#[test]
+fn who_backs_off_holds_nothing_while_it_waits_for_what_was_contended() {
+    in_time(|| {
+        let objects = objects(3);
+        let elder = AcquireContext::new();
+        let b = objects[1].lock_in(&elder).unwrap();
+        let younger = thread::spawn({
+            let objects = objects.clone();
+            move || drop(lock_all(&[&objects[2], &objects[0], &objects[1]]).unwrap())
+        });
+        while !objects[0].is_locked() {
+            thread::yield_now();
+        }
+        let a = objects[0].lock_in(&elder).unwrap();
+        while objects[2].is_locked() {
+            thread::yield_now();
+        }
+        let_it_sleep();
+        assert!(!objects[2].is_locked());
+        drop((a, b));
+        younger.join().unwrap();
+    });
+}
+
 #[test]
 fn sets_in_any_order_are_all_locked_in_the_end() {
     in_time(|| {

@@ -98,6 +98,11 @@ impl<T> Debts<T> {
         self.first.iter().chain(self.more.iter().flatten())
     }
 
+    #[cfg(all(test, loom))]
+    pub(super) fn number_of_cells(&self) -> usize {
+        self.cells().count()
+    }
+
     /// The reader owes for `value`. Where the slot still has it *after* this, it may be raised.
     pub(super) fn incur(&self, value: *mut T) -> Debt<'_, T> {
         let cell = self.owing_cell(value);

@@ -167,6 +167,8 @@ mod model {
             });
             place.put(2);
             reader.join().unwrap();
+            place.read();
+            assert_eq!(place.debts.number_of_cells(), 1, "paid or not, the cell can be used again");
         });
     }
 
