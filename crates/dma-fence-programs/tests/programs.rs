@@ -1,8 +1,8 @@
 //! Programs that failed once, and some that chance and the corpus seldom find.
 
-use dma_fence_programs::Backend::Absent;
+use dma_fence_programs::Backend::{Absent, Polled};
 use dma_fence_programs::Op::*;
-use dma_fence_programs::{EIO, ENODEV, Op, Slots, run};
+use dma_fence_programs::{EIO, ENODEV, Interest, Op, Slots, Then, run};
 
 fn works(program: &[Op]) {
     run(program).unwrap_or_else(|error| panic!("{error}"));
@@ -87,5 +87,43 @@ fn a_loss_is_found_behind_what_is_pending() {
         Array { at: 2, members: Slots(0b11), context: None },
         Lose { producer: 0 },
         Ask { fence: 2 },
+    ]);
+}
+
+#[test]
+fn a_future_and_a_merge_ask_the_backend() {
+    works(&[
+        Fence { at: 0, context: 0, backend: Polled },
+        Future { at: 0, fence: 0 },
+        Finish { producer: 0, error: Some(EIO) },
+        Poll { future: 0 },
+        Fence { at: 1, context: 0, backend: Polled },
+        Fence { at: 2, context: 1, backend: Absent },
+        Finish { producer: 1, error: None },
+        Merge { at: 3, fences: Slots(0b110) },
+    ]);
+}
+
+#[test]
+fn who_registers_hears_that_what_was_lost_has_ended() {
+    works(&[
+        Fence { at: 0, context: 0, backend: Absent },
+        Array { at: 1, members: Slots(0b1), context: None },
+        Lose { producer: 0 },
+        Ask { fence: 1 },
+        DeclareIdle { context: 0, error: EIO },
+        On { interest: Interest::Outcome, fence: 1, at: 0, then: Then::Nothing },
+    ]);
+}
+
+#[test]
+fn a_detached_callback_keeps_a_chain_which_hears_of_a_loss() {
+    works(&[
+        Fence { at: 0, context: 0, backend: Absent },
+        Chain { at: 1, prev: None, fence: 0, seqno: 1 },
+        On { interest: Interest::Outcome, fence: 1, at: 0, then: Then::Nothing },
+        Detach { callback: 0 },
+        Drop { fence: 1 },
+        Lose { producer: 0 },
     ]);
 }
