@@ -8,7 +8,6 @@ use dma_fence::taint::{self, Kind, Record};
 use dma_fence::{DriverFence, Errno, FenceAllocation, FenceContext};
 use std::panic::Location;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 /// The record is the process's, and some tests fill it or listen to it: one at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -47,6 +46,7 @@ fn a_loss_is_recorded_with_names_and_the_place_where_the_producer_was_made() {
     assert!(line.contains(&format!("gpu ring 0 {id}:{seqno}")), "{line}");
     assert!(line.contains(&record.location().to_string()), "{line}");
     assert!(!line.contains('\n') && taint::is_tainted());
+    context.declare_idle(Errno::EIO);
 }
 
 #[test]
@@ -67,6 +67,7 @@ fn every_way_to_make_a_producer_tells_where() {
         let location = lose(producer).location();
         assert_eq!((location.file(), location.line()), (place.file(), place.line()));
     }
+    context.declare_idle(Errno::EIO);
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn the_thread_that_lost_it_is_named_and_whether_it_panicked() {
             let _producer = producer;
             assert!(!panics, "the producer is lost while this unwinds");
         };
-        let joined = thread::Builder::new().name(name.into()).spawn(body).unwrap().join();
+        let joined = std::thread::Builder::new().name(name.into()).spawn(body).unwrap().join();
         assert_eq!(joined.is_err(), panics);
         record_of(fence)
     };
