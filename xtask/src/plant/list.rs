@@ -21,7 +21,7 @@ pub(crate) struct Bug {
     /// A text that is in the file once.
     pub(crate) replace: String,
     pub(crate) with: String,
-    /// The tests that fail then, as `file::test`; see [`Test`](super::run::Test).
+    /// The tests that fail then, as `file::test`: a file or folder of `tests/`, or a module with its own.
     pub(crate) caught_by: Vec<String>,
 }
 
