@@ -127,3 +127,15 @@ fn a_detached_callback_keeps_a_chain_which_hears_of_a_loss() {
         Lose { producer: 0 },
     ]);
 }
+
+#[test]
+fn a_backend_is_asked_by_the_look_after_a_registration_at_the_latest() {
+    works(&[
+        Fence { at: 6, context: 0, backend: Polled },
+        Fence { at: 3, context: 0, backend: Absent },
+        Chain { at: 7, prev: Some(6), fence: 3, seqno: 0 },
+        Fence { at: 3, context: 0, backend: Absent },
+        Finish { producer: 6, error: None },
+        On { interest: Interest::Signal, fence: 7, at: 2, then: Then::Nothing },
+    ]);
+}
