@@ -5,7 +5,8 @@
 #![cfg(loom)]
 
 use dma_fence::{
-    AcquireContext, Deadlock, DriverFence, FenceContext, ReservationObject, Usage, lock_all,
+    AcquireContext, ContextKind, Deadlock, DriverFence, FenceContext, ReservationObject,
+    SeqnoOrder, Usage, lock_all,
 };
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -123,6 +124,48 @@ fn a_finished_pass_is_of_one_moment() {
         drop(guard);
         reader.join().unwrap();
         [x1, x2, y1, y2].into_iter().for_each(|producer| producer.signal(Ok(())));
+    });
+}
+
+#[test]
+fn who_misses_what_went_second_misses_the_first() {
+    loom::model(|| {
+        let object = Arc::new(ReservationObject::new());
+        let producers = [software().new_fence(), software().new_fence()];
+        producers.iter().for_each(|producer| add(&object, producer, Usage::Write));
+        let second = producers[1].fence();
+        let reader = thread::spawn({
+            let object = object.clone();
+            move || {
+                let seen = object.fences(Usage::Write);
+                assert!(seen.is_empty() || seen.iter().any(|fence| fence.same_fence(&second)));
+            }
+        });
+        // Takes them away one by one.
+        object.lock().copy_from(&ReservationObject::new()).unwrap();
+        reader.join().unwrap();
+        producers.into_iter().for_each(|producer| producer.signal(Ok(())));
+    });
+}
+
+#[test]
+fn row_15_whoever_misses_one_that_was_replaced_sees_the_new_one() {
+    loom::model(|| {
+        let context =
+            FenceContext::new(ContextKind::Software, "model", "any", SeqnoOrder::Unordered);
+        let object = Arc::new(ReservationObject::new());
+        let (old, new) = ([context.new_fence(), context.new_fence()], software().new_fence());
+        old.iter().for_each(|producer| add(&object, producer, Usage::Write));
+        let reader = thread::spawn({
+            let (object, new) = (object.clone(), new.fence());
+            move || {
+                let seen = object.fences(Usage::Write);
+                assert!(seen.len() == 2 || seen.iter().any(|fence| fence.same_fence(&new)));
+            }
+        });
+        object.lock().replace(context.id(), &new.fence(), Usage::Write).unwrap();
+        reader.join().unwrap();
+        old.into_iter().chain([new]).for_each(|producer| producer.signal(Ok(())));
     });
 }
 

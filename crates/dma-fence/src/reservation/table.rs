@@ -11,10 +11,10 @@
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
-//! | holder of the update lock | begin: even → odd | Relaxed | the swap after it, which is Release |
-//! | holder of the update lock | end: odd → even | Release | now |
-//! | reader, before a pass | now | Acquire | end |
-//! | reader, in a pass | still | Acquire fence, then Relaxed | begin: who saw a swap sees that it began |
+//! | holder of the update lock | begin: even → odd | Release | now: the changes before this one |
+//! | holder of the update lock | end: odd → even | Release | now: this change and those before |
+//! | reader, before a pass | now | Acquire | begin, end |
+//! | reader, in a pass | still | Acquire fence, then Relaxed | swap: who saw one sees that its change began |
 #![allow(unsafe_code)]
 
 use super::Usage;
