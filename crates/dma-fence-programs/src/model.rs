@@ -343,6 +343,11 @@ impl Model {
             // What a container stands for may have signaled after all.
             self.is_signaled(id);
         }
+        self.decision(id, interest)
+    }
+
+    /// As [`decided`](Self::decided), as far as anybody has noticed: nothing is asked.
+    fn decision(&self, id: FenceId, interest: Interest) -> Option<Outcome> {
         match self.fences[id].life {
             Status::Signaled(signal) => Some(Outcome::Signaled(signal)),
             Status::Abandoned if interest == Interest::Outcome => Some(Outcome::Abandoned),
@@ -364,7 +369,8 @@ impl Model {
             // Before anything is registered: what this sets free runs first.
             self.enable_signaling(fence);
         }
-        match self.decided(fence, interest) {
+        // Asked once is enough; what enabling has found is noticed.
+        match self.decision(fence, interest) {
             Some(outcome) => Err(outcome),
             None => Ok(self.append(fence, interest, action)),
         }

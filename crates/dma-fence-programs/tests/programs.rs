@@ -129,7 +129,7 @@ fn a_detached_callback_keeps_a_chain_which_hears_of_a_loss() {
 }
 
 #[test]
-fn a_backend_is_asked_by_the_look_after_a_registration_at_the_latest() {
+fn a_registration_that_finds_a_loss_asks_nobody_again() {
     works(&[
         Fence { at: 6, context: 0, backend: Polled },
         Fence { at: 3, context: 0, backend: Absent },

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 /// What the real clock showed at each reading of the model's.
 #[derive(Default)]
 pub(super) struct Times {
-    /// Not before which moment. Nor after the step, mostly; but where the model's step asks a backend, it may be
-    /// the look after the step that does in the library.
-    earliest: Vec<Timestamp>,
+    /// Between which moments.
+    windows: Vec<(Timestamp, Timestamp)>,
     begun: Option<Timestamp>,
     /// Exactly, once it has been seen.
     seen: RefCell<BTreeMap<u64, Timestamp>>,
@@ -24,7 +23,8 @@ impl Times {
 
     /// It has ended, and there have been so many readings by now.
     pub(super) fn end(&mut self, readings: u64) {
-        self.earliest.resize(readings as usize, self.begun.unwrap_or(Timestamp::ZERO));
+        let now = Timestamp::now();
+        self.windows.resize(readings as usize, (self.begun.unwrap_or(now), now));
     }
 
     /// Are both the same result at the same time?
@@ -34,14 +34,14 @@ impl Times {
 
     pub(super) fn same_time(&self, model: Timestamp, real: Timestamp) -> bool {
         match model.as_nanos().checked_sub(NOW) {
-            Some(reading) => self.is_late_enough(reading, real) && self.is_in_order(reading, real),
+            Some(reading) => self.is_in_window(reading, real) && self.is_in_order(reading, real),
             None => model == real,
         }
     }
 
-    fn is_late_enough(&self, reading: u64, real: Timestamp) -> bool {
-        // Within the step itself there is no bound yet; what it did is looked at again after it.
-        self.earliest.get(reading as usize).is_none_or(|from| *from <= real)
+    fn is_in_window(&self, reading: u64, real: Timestamp) -> bool {
+        // Within the step itself there is no window yet; what it did is looked at again after it.
+        self.windows.get(reading as usize).is_none_or(|(from, to)| (*from..=*to).contains(&real))
     }
 
     /// A reading stays what it is, and later ones are not earlier.
