@@ -8,6 +8,9 @@ use std::{env, fs, path::Path};
 
 use crate::shell::{self, Result};
 
+/// Every bug planted so far is found with that.
+pub(crate) const PREEMPTIONS: &str = "2";
+
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
     /// Run only the models whose file name contains this, and no private ones
@@ -26,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result {
     let preemptions = match (args.preemptions, env::var("LOOM_MAX_PREEMPTIONS")) {
         (Some(given), _) => given.to_string(),
         (None, Ok(inherited)) => inherited,
-        (None, Err(_)) => "2".into(),
+        (None, Err(_)) => PREEMPTIONS.into(),
     };
     let mut found = false;
     for package in ["dma-fence", "dma-fence-engines"] {

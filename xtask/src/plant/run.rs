@@ -1,7 +1,10 @@
 //! Planting a bug in a copy of the workspace and running the tests that must notice.
 
 use super::list::Bug;
-use crate::shell::{self, Result};
+use crate::{
+    loom,
+    shell::{self, Result},
+};
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
@@ -14,9 +17,6 @@ use std::{
 
 /// Longer than any test takes that passes; the tests' own limit is a minute.
 const HANGS: Duration = Duration::from_secs(80);
-
-/// As `cargo xtask loom` has it.
-const MODEL_LIMIT: [(&str, &str); 1] = [("LOOM_MAX_PREEMPTIONS", "2")];
 
 /// A copy of the workspace, with what is built from it beside it.
 pub(super) struct Copy {
@@ -75,7 +75,7 @@ impl Copy {
         for name in tests.iter().map(|test| name_of(test)) {
             let mut command = Command::new(&executable);
             command.current_dir(self.root.join("crates").join(&suite.package)).arg(name);
-            command.envs(MODEL_LIMIT).env("RUST_BACKTRACE", "0");
+            command.env("LOOM_MAX_PREEMPTIONS", loom::PREEMPTIONS).env("RUST_BACKTRACE", "0");
             let output = output_in_time(&mut command).map_err(|error| error.to_string())?;
             if output.as_ref().is_some_and(|output| output.contains("running 0 tests")) {
                 return Err(format!("there is no test {name}"));
