@@ -1,7 +1,7 @@
 //! Fence contexts: timelines with an owner.
 
 use crate::callback::drain;
-use crate::driver::{DriverFence, FenceAllocation};
+use crate::driver::{DriverFence, FenceAllocation, WeakDriverFence};
 use crate::errno::Errno;
 use crate::fence::{Fence, Inner, Kind};
 use crate::ops::FenceOps;
@@ -223,6 +223,31 @@ impl FenceContext {
     #[track_caller]
     pub fn new_fence_with(&self, ops: Arc<dyn FenceOps>) -> DriverFence {
         self.fill(Slot::new(), Some(ops))
+    }
+
+    /// A pending fence that goes when its last consumer does: handle, registration or container.
+    ///
+    /// For a backend that watches something and can stop when nobody is interested any more. The fence
+    /// keeps the backend, so the backend must not keep the fence: its producer is a weak one.
+    ///
+    /// ```
+    /// use dma_fence::{FenceContext, FenceOps};
+    /// use std::sync::Arc;
+    /// struct Watch;
+    /// impl FenceOps for Watch {}
+    ///
+    /// let display = FenceContext::hardware("display", "pipe A");
+    /// let watch = Arc::new(Watch);
+    /// let (producer, fence) = display.new_observed_fence(watch.clone());
+    /// drop(fence);
+    /// assert_eq!(Arc::strong_count(&watch), 1, "nobody waits, nothing is watched");
+    /// assert!(producer.upgrade().is_none());
+    /// ```
+    #[track_caller]
+    pub fn new_observed_fence(&self, ops: Arc<dyn FenceOps>) -> (WeakDriverFence, Fence) {
+        let kind = Kind::Plain(self.0.clone());
+        let fence = Fence(Slot::new().fill(Inner::observed(kind, self.next_seqno(), ops)));
+        (WeakDriverFence::new(&fence), fence)
     }
 
     /// Turns an allocation into a pending fence. Cannot fail and allocates nothing.

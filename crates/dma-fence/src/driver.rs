@@ -4,7 +4,7 @@ use crate::callback::drain;
 use crate::context::{ContextInner, ContextKind};
 use crate::errno::Errno;
 use crate::fence::{Fence, Inner, Kind};
-use crate::shared::{AllocError, Slot};
+use crate::shared::{AllocError, Slot, WeakShared};
 use crate::sync::Life;
 use crate::taint;
 use crate::time::Timestamp;
@@ -135,5 +135,42 @@ fn abandon(fence: &Fence, context: &Arc<ContextInner>, made: &'static Location<'
 impl fmt::Debug for DriverFence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("DriverFence").field(&self.fence).finish()
+    }
+}
+
+/// The producer of a fence that only its consumers keep alive; see [`FenceContext::new_observed_fence`].
+///
+/// Dropping it is the loss of the producer, if there is still a consumer whom that concerns.
+///
+/// [`FenceContext::new_observed_fence`]: crate::FenceContext::new_observed_fence
+pub struct WeakDriverFence {
+    /// Gone once upgraded.
+    fence: Option<WeakShared<Inner>>,
+    made: &'static Location<'static>,
+}
+
+impl WeakDriverFence {
+    #[track_caller]
+    pub(crate) fn new(fence: &Fence) -> Self {
+        WeakDriverFence { fence: Some(fence.0.downgrade()), made: Location::caller() }
+    }
+
+    /// The producer, to signal the fence; `None` if it has no consumers left.
+    pub fn upgrade(mut self) -> Option<DriverFence> {
+        let fence = self.fence.take()?.upgrade()?;
+        Some(DriverFence { fence: Some(Fence(fence)), made: self.made })
+    }
+}
+
+impl Drop for WeakDriverFence {
+    fn drop(&mut self) {
+        let Some(fence) = self.fence.take().and_then(|fence| fence.upgrade()) else { return };
+        drop(DriverFence { fence: Some(Fence(fence)), made: self.made });
+    }
+}
+
+impl fmt::Debug for WeakDriverFence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakDriverFence").field("made", &self.made).finish_non_exhaustive()
     }
 }

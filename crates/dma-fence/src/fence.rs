@@ -252,6 +252,10 @@ impl Fence {
         }
     }
 
+    pub(crate) fn lives_by_its_handles(&self) -> bool {
+        self.is_container() || self.0.lock.load().is_observed()
+    }
+
     pub(crate) fn address(&self) -> usize {
         self.0.address()
     }

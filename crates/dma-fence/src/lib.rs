@@ -33,7 +33,7 @@ pub use array::{ArrayAllocation, ArrayMembers, FenceArray, RefusalReason, Refuse
 pub use callback::{Declined, FenceCallback};
 pub use chain::{BeyondHead, ChainAllocation, ChainIter, ContainedFence, FenceChain, RefusedFence};
 pub use context::{ContextKind, FenceContext, SeqnoOrder};
-pub use driver::{DriverFence, FenceAllocation};
+pub use driver::{DriverFence, FenceAllocation, WeakDriverFence};
 pub use errno::Errno;
 pub use fence::{Description, Fence};
 pub use leaves::Leaves;

@@ -10,6 +10,7 @@
 //! | word | who | transition | ordering | pairs with |
 //! |---|---|---|---|---|
 //! | strong | holder of a handle | clone: n → n+1 | Relaxed | – |
+//! | weak | holder of a handle | downgrade: n → n+1 | Relaxed | – |
 //! | strong | holder of a weak handle | upgrade: n>0 → n+1 | Acquire | fill (Release) |
 //! | strong | owner of a slot | fill: 0 → 1 | Release | upgrade |
 //! | strong | holder | drop: n → n−1 | Release, and Acquire fence at 0 | every drop before |
@@ -133,6 +134,12 @@ impl<T> Shared<T> {
         // SAFETY: COUNT-ALIVE: our strong count keeps the allocation. The value is reached through
         // `deref` only.
         unsafe { self.ptr.as_ref() }
+    }
+
+    /// A handle that does not keep the value.
+    pub(crate) fn downgrade(&self) -> WeakShared<T> {
+        increment(&self.counted().weak);
+        WeakShared { ptr: self.ptr, _owns: PhantomData }
     }
 
     /// The handle as a thin pointer to the value, good for the whole allocation.

@@ -6,9 +6,9 @@ mod common;
 use common::{Backend, Log, hardware, lost, panic_of, software};
 use dma_fence::{
     ContextKind, Declined, Errno, Fence, FenceAllocation, FenceContext, FenceError, FenceOps,
-    Outcome, SeqnoOrder, Signal, Status, Timestamp, taint,
+    Outcome, SeqnoOrder, Signal, Status, Timestamp, WeakDriverFence, taint,
 };
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 fn at(nanos: u64) -> Timestamp {
@@ -378,4 +378,73 @@ fn a_fence_describes_its_state() {
     drop(two);
     assert_eq!(fence.to_string(), format!("{name}:2 abandoned"));
     context.declare_idle(Errno::EIO);
+}
+
+// === a producer that only its consumers keep ===
+
+/// Hooks that own the fence's producer, as a backend does that only watches something.
+struct Watcher {
+    producer: Mutex<Option<WeakDriverFence>>,
+    _alive: Arc<()>,
+}
+
+impl FenceOps for Watcher {}
+
+/// The fence, and what tells that its backend is still there.
+fn watched(context: &FenceContext) -> (Arc<Watcher>, Fence, Weak<()>) {
+    let strong = Arc::new(());
+    let alive = Arc::downgrade(&strong);
+    let watcher = Arc::new(Watcher { producer: Mutex::new(None), _alive: strong });
+    let (producer, fence) = context.new_observed_fence(watcher.clone());
+    *watcher.producer.lock().unwrap() = Some(producer);
+    (watcher, fence, alive)
+}
+
+#[test]
+fn a_backend_with_a_weak_producer_goes_with_the_last_consumer() {
+    let context = hardware();
+    let (watcher, fence, alive) = watched(&context);
+    drop(watcher);
+    let other = fence.clone();
+    drop(fence);
+    assert!(alive.upgrade().is_some(), "there is a consumer");
+    drop(other);
+    assert!(alive.upgrade().is_none());
+    assert_eq!(context.abandoned(), 0, "nobody lost anything");
+}
+
+#[test]
+fn a_detached_callback_is_a_consumer_of_a_weak_producer() {
+    let (watcher, fence, alive) = watched(&hardware());
+    let log = Log::new();
+    let seen = log.clone();
+    fence.on_signal(move |signal| seen.push(signal.result)).unwrap().detach();
+    drop(fence);
+    let producer = watcher.producer.lock().unwrap().take().unwrap();
+    drop(watcher);
+    assert!(alive.upgrade().is_some());
+    producer.upgrade().expect("the callback waits").signal(Ok(()));
+    assert_eq!(log.take(), [Ok(())]);
+    assert!(alive.upgrade().is_none());
+}
+
+#[test]
+fn a_weak_producer_is_lost_only_for_those_who_have_the_fence() {
+    let context = hardware();
+    let backend = Backend::silent();
+    let (producer, fence) = context.new_observed_fence(backend.clone());
+    drop(fence);
+    drop(producer);
+    assert_eq!(context.abandoned(), 0);
+    let (producer, fence) = context.new_observed_fence(backend);
+    drop(producer);
+    assert_eq!(fence.status(), Status::Abandoned);
+    assert_eq!(context.declare_idle(Errno::EIO), 1);
+}
+
+#[test]
+fn a_weak_producer_finds_no_fence_that_nobody_has() {
+    let (producer, fence) = hardware().new_observed_fence(Backend::silent());
+    drop(fence);
+    assert!(producer.upgrade().is_none());
 }

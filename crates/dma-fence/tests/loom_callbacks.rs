@@ -179,3 +179,30 @@ fn whoever_hears_of_the_loss_can_reset() {
         loser.join().unwrap();
     });
 }
+
+/// Whoever still has the fence is told; if nobody has it any more, the signal goes nowhere. The model
+/// reports what is touched after its end, and what is left over.
+#[test]
+fn the_last_consumer_goes_while_a_weak_producer_signals() {
+    loom::model(|| {
+        let context = FenceContext::hardware("model", "a");
+        let (producer, fence) = context.new_observed_fence(std::sync::Arc::new(NoHooks));
+        let signaler = thread::spawn(move || match producer.upgrade() {
+            Some(producer) => producer.signal(Ok(())),
+            None => (),
+        });
+        let ran = Ran::new();
+        let in_callback = ran.clone();
+        let told = match fence.on_signal(move |_| in_callback.run()) {
+            Ok(callback) => !callback.cancel(),
+            Err(_) => false,
+        };
+        drop(fence);
+        signaler.join().unwrap();
+        assert_eq!(ran.runs(), usize::from(told));
+        assert_eq!(context.abandoned(), 0);
+    });
+}
+
+struct NoHooks;
+impl dma_fence::FenceOps for NoHooks {}

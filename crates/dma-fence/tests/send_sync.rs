@@ -69,6 +69,7 @@ fn pinned() -> Vec<Pinned> {
         Description<'static>: Send Sync Unpin;
         // One producer, one registration, one owner of a context.
         DriverFence: Send Sync Unpin;
+        WeakDriverFence: Send Sync Unpin;
         FenceCallback: Send Sync Unpin;
         FenceContext: Send Sync Unpin;
         ReservationObject: Send Sync Unpin;

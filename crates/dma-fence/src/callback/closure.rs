@@ -210,10 +210,10 @@ impl Registration {
         }
     }
 
-    /// A producer keeps its fence alive until it is decided, but an array lives by its handles only:
-    /// there the callback itself becomes one.
+    /// A producer keeps its fence alive until it is decided, but containers and observed fences live by
+    /// their handles only: there the callback itself becomes one.
     fn detach(self) {
-        if !self.fence.is_container() {
+        if !self.fence.lives_by_its_handles() {
             return;
         }
         let keep = self.fence.clone();

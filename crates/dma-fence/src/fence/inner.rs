@@ -38,6 +38,12 @@ impl Inner {
         Inner::in_state(State::NEW.polled(polled).to_enable(to_enable), kind, seqno, ops)
     }
 
+    /// A pending fence that its consumers keep alive and its producer does not.
+    pub(crate) fn observed(kind: Kind, seqno: u64, ops: Arc<dyn FenceOps>) -> Inner {
+        let state = State::NEW.polled(ops.polls()).to_enable(true).observed();
+        Inner::in_state(state, kind, seqno, Some(ops))
+    }
+
     /// A fence that has signaled before anybody sees it.
     pub(crate) fn signaled(signal: Signal) -> Inner {
         let inner = Inner::in_state(State::NEW.with_life(Life::Signaled), Kind::Stub, 0, None);

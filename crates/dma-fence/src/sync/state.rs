@@ -35,6 +35,7 @@ const LIFE: u32 = 0b11;
 const LOCKED: u32 = 1 << 2;
 const POLLED: u32 = 1 << 3;
 const ENABLE: u32 = 1 << 4;
+const OBSERVED: u32 = 1 << 5;
 
 impl State {
     /// Pending, with nothing to ask and nothing to enable.
@@ -47,6 +48,13 @@ impl State {
     /// The first waiter has to enable signaling.
     pub(crate) const fn to_enable(self, yes: bool) -> State {
         State(if yes { self.0 | ENABLE } else { self.0 & !ENABLE })
+    }
+    /// The producer does not keep the fence.
+    pub(crate) const fn observed(self) -> State {
+        State(self.0 | OBSERVED)
+    }
+    pub(crate) const fn is_observed(self) -> bool {
+        self.0 & OBSERVED != 0
     }
     pub(crate) const fn is_polled(self) -> bool {
         self.0 & POLLED != 0
