@@ -3,15 +3,17 @@
 //!
 //! UAPI-LAYOUT: the kernel reads and writes an argument up to the size in the request's number, which is
 //! that of its structure, and the arrays that the structure gives address and length of.
+//!
+//! FD-GIVEN: a file descriptor in the answer to a request is new, and nobody else has it.
 #![allow(unsafe_code)]
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io;
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl};
 
 use crate::error::KernelError;
-use crate::uapi::{Request, SyncFenceInfo, SyncFileInfo};
+use crate::uapi::{DrmVersion, Request, SyncFenceInfo, SyncFileInfo};
 
 /// A structure without addresses in it: nothing but itself is read and written.
 pub(crate) trait Plain: Request {}
@@ -32,6 +34,52 @@ plain! {
 pub(crate) fn request<T: Plain>(fd: BorrowedFd<'_>, argument: &mut T) -> Result<(), KernelError> {
     // SAFETY: UAPI-LAYOUT, and there are no addresses in it.
     unsafe { update(fd, argument) }
+}
+
+/// A request whose answer is a file descriptor.
+pub(crate) trait GivesFd: Plain {
+    fn fd(&self) -> i32;
+}
+
+macro_rules! gives_fd {
+    ($($name:ident.$field:ident)*) => {
+        $(impl GivesFd for crate::uapi::$name {
+            fn fd(&self) -> i32 {
+                self.$field
+            }
+        })*
+    };
+}
+
+gives_fd! {
+    SyncMergeData.fence DmaBufExportSyncFile.fd DrmPrimeHandleToFd.fd DrmSyncobjHandleToFd.fd
+    SwSyncCreateFenceData.fence
+}
+
+/// Makes a request that is answered with a file descriptor.
+pub(crate) fn request_fd<T: GivesFd>(
+    fd: BorrowedFd<'_>,
+    mut argument: T,
+) -> Result<OwnedFd, KernelError> {
+    request(fd, &mut argument)?;
+    // SAFETY: FD-GIVEN.
+    Ok(unsafe { OwnedFd::from_raw_fd(argument.fd()) })
+}
+
+/// The name of the driver behind a DRM device, cut at 64 bytes.
+#[doc(alias = "DRM_IOCTL_VERSION")]
+pub(crate) fn drm_driver_name(fd: BorrowedFd<'_>) -> Result<String, KernelError> {
+    let mut name = [0; 64];
+    let mut version = DrmVersion {
+        name_len: name.len(),
+        name: name.as_mut_ptr() as usize,
+        ..DrmVersion::default()
+    };
+    // SAFETY: UAPI-LAYOUT: the array has that address and length; the other two are empty.
+    unsafe { update(fd, &mut version) }?;
+    // The kernel says how long the name is, also when there was no room for it.
+    let name = &name[..version.name_len.min(name.len())];
+    Ok(String::from_utf8_lossy(name).into_owned())
 }
 
 /// What is in a sync file: its own data, and those of as many fences as there is room for.

@@ -9,7 +9,7 @@ const EXPECTED: &str = "DMA_FENCE_EXPECT";
 /// The device, or `None` after saying that the test is skipped and why.
 ///
 /// Where the device is expected its lack is a failure.
-pub fn or_skip<T, E: Display>(device: &str, found: Result<T, E>) -> Option<T> {
+pub(crate) fn or_skip<T, E: Display>(device: &str, found: Result<T, E>) -> Option<T> {
     let error = match found {
         Ok(found) => return Some(found),
         Err(error) => error,

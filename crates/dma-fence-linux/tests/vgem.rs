@@ -1,0 +1,83 @@
+//! vgem's fences and buffers, on a kernel that has them.
+
+mod common;
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use common::or_skip;
+use dma_fence::Errno;
+use dma_fence_linux::Vgem;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+fn is_signaled(sync_file: impl AsFd, limit: Duration) -> bool {
+    let mut fds = [PollFd::new(&sync_file, PollFlags::IN)];
+    let limit = Timespec::try_from(limit).unwrap();
+    poll(&mut fds, Some(&limit)).unwrap() == 1
+}
+
+fn open_fds() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[test]
+fn a_fence_is_pending_until_it_is_signaled() {
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    let (fence, sync_file) = vgem.new_fence().unwrap();
+    assert!(!is_signaled(&sync_file, Duration::ZERO));
+    fence.signal().unwrap();
+    assert!(is_signaled(&sync_file, Duration::ZERO));
+}
+
+#[test]
+fn a_fence_outlives_the_device_it_came_from() {
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    let (fence, sync_file) = vgem.new_fence().unwrap();
+    drop(vgem);
+    assert!(!is_signaled(&sync_file, Duration::ZERO));
+    drop(fence);
+    assert!(is_signaled(&sync_file, Duration::ZERO), "the file is closed now");
+}
+
+#[test]
+fn the_kernel_signals_what_nobody_does() {
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    let (fence, sync_file) = vgem.new_fence().unwrap();
+    assert!(is_signaled(&sync_file, Duration::from_secs(60)));
+    assert_eq!(fence.signal().unwrap_err().errno(), Errno::ETIMEDOUT);
+}
+
+#[test]
+fn a_reader_joins_readers_and_a_writer_nobody() {
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    let buffer = vgem.new_buffer(10_000).unwrap();
+    let reads = [buffer.attach(false).unwrap(), buffer.attach(false).unwrap()];
+    assert_eq!(buffer.attach(true).unwrap_err().errno(), Errno::EBUSY);
+    reads.into_iter().for_each(|read| read.signal().unwrap());
+    let write = buffer.attach(true).unwrap();
+    assert_eq!(buffer.attach(false).unwrap_err().errno(), Errno::EBUSY);
+    write.signal().unwrap();
+}
+
+#[test]
+fn a_buffer_has_its_size_in_pages() {
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    for (asked, given) in [(1, 4096), (4096, 4096), (4097, 8192), (10_000, 12_288)] {
+        let dma_buf = vgem.new_buffer(asked).unwrap().dma_buf().unwrap();
+        let end = rustix::fs::seek(&dma_buf, rustix::fs::SeekFrom::End(0)).unwrap();
+        assert_eq!(end, given);
+    }
+    assert_eq!(vgem.new_buffer(0).unwrap_err().errno(), Errno::EINVAL);
+}
+
+#[test]
+fn nothing_stays_open() {
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    let before = open_fds();
+    for _ in 0..1000 {
+        let (fence, _sync_file) = vgem.new_fence().unwrap();
+        fence.signal().unwrap();
+    }
+    assert_eq!(open_fds(), before);
+}
