@@ -5,11 +5,13 @@ mod drm;
 mod error;
 #[allow(dead_code)]
 mod ioctl;
+mod reactor;
 mod sync_file;
 pub mod uapi;
 mod vgem;
 
 pub use drm::DrmDevice;
 pub use error::{KernelError, Unsupported};
-pub use sync_file::SyncFile;
+pub use reactor::{Reactor, ReactorHandle};
+pub use sync_file::{FenceInfo, FenceStatus, ImportError, NotASyncFile, SyncFile, SyncFileInfo};
 pub use vgem::{Vgem, VgemBuffer, VgemFence};

@@ -1,0 +1,100 @@
+//! What a reactor watches, by numbers that are not used again.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+
+use super::{Inner, NOW};
+use crate::sync_file::Watched;
+
+/// A number in epoll's events.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Token(pub(super) u64);
+
+/// Whom an event concerns.
+#[derive(Clone)]
+pub(super) enum Entry {
+    /// A fence.
+    Fence(Weak<Watched>),
+    /// A reactor whose owner has gone.
+    Reactor(Weak<Inner>),
+}
+
+#[derive(Default)]
+pub(super) struct Table(Mutex<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    entries: HashMap<Token, Entry>,
+    next: u64,
+    /// Nobody dispatches any more.
+    closed: bool,
+}
+
+impl Table {
+    pub(super) fn insert(&self, entry: Entry) -> Token {
+        let mut entries = self.lock();
+        let token = Token(entries.next);
+        entries.next += 1;
+        entries.entries.insert(token, entry);
+        token
+    }
+
+    pub(super) fn get(&self, token: Token) -> Option<Entry> {
+        self.lock().entries.get(&token).cloned()
+    }
+
+    pub(super) fn remove(&self, token: Token) {
+        self.lock().entries.remove(&token);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Nobody dispatches any more: fences that are waited for are lost, and those to come.
+    pub(super) fn close(&self) {
+        let fences: Vec<Entry> = {
+            let mut entries = self.lock();
+            entries.closed = true;
+            entries.entries.values().cloned().collect()
+        };
+        fences.iter().for_each(Entry::lose);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} entries", self.lock().entries.len())
+    }
+}
+
+impl Entry {
+    /// Its file descriptor is ready.
+    pub(super) fn ready(&self) {
+        match self {
+            Entry::Fence(watched) => {
+                if let Some(watched) = watched.upgrade() {
+                    watched.ready();
+                }
+            }
+            Entry::Reactor(inner) => {
+                if let Some(inner) = inner.upgrade() {
+                    // What is left makes it ready again.
+                    let _ = inner.dispatch(NOW);
+                }
+            }
+        }
+    }
+
+    fn lose(&self) {
+        if let Entry::Fence(watched) = self
+            && let Some(watched) = watched.upgrade()
+        {
+            watched.lose();
+        }
+    }
+}

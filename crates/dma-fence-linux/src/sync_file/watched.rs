@@ -1,0 +1,111 @@
+//! The fence of the kernel behind one of the library.
+
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dma_fence::{
+    DriverFence, Enabled, Fence, FenceContext, FenceOps, Signal, Timestamp, WeakDriverFence,
+};
+
+use super::{FenceStatus, SyncFile};
+use crate::reactor::{ReactorHandle, Token};
+
+/// Belongs to the library's fence, and goes with it: the reactor knows it weakly.
+pub(crate) struct Watched {
+    file: SyncFile,
+    reactor: ReactorHandle,
+    token: Token,
+    is_watched: AtomicBool,
+    /// Gone once it has signaled or was lost.
+    producer: Mutex<Option<WeakDriverFence>>,
+}
+
+impl Watched {
+    pub(crate) fn start(file: SyncFile, context: &FenceContext, reactor: &ReactorHandle) -> Fence {
+        let watched = Arc::new_cyclic(|watched| Watched {
+            file,
+            reactor: reactor.clone(),
+            token: reactor.join(watched.clone()),
+            is_watched: AtomicBool::new(false),
+            producer: Mutex::new(None),
+        });
+        let (producer, fence) = context.new_observed_fence(watched.clone());
+        // Nobody has the fence yet.
+        *watched.lock() = Some(producer);
+        fence
+    }
+
+    /// Signals the library's fence if the kernel's has signaled.
+    fn look(&self) {
+        if let Ok(FenceStatus::Signaled(signal)) = self.file.status() {
+            self.signal(signal);
+        }
+    }
+
+    /// The kernel says that the sync file is ready, so the fence has signaled: finds out how.
+    pub(crate) fn ready(&self) {
+        match self.file.status() {
+            Ok(FenceStatus::Signaled(signal)) => self.signal(signal),
+            Ok(FenceStatus::Pending) => {}
+            // Something is wrong with the file; one that is not watched would hang whoever waits.
+            Err(_) => self.lose(),
+        }
+    }
+
+    /// Nothing will tell when the fence signals: it is abandoned, so that nobody waits for ever, unless it
+    /// has signaled.
+    pub(crate) fn lose(&self) {
+        self.look();
+        drop(self.take());
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(producer) = self.take().and_then(WeakDriverFence::upgrade) {
+            DriverFence::signal_at(producer, signal.result, signal.timestamp);
+        }
+    }
+
+    fn take(&self) -> Option<WeakDriverFence> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<WeakDriverFence>> {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FenceOps for Watched {
+    fn enable_signaling(&self, _: &Fence) -> Enabled {
+        match self.reactor.watch(self.token, self.file.as_fd()) {
+            Ok(()) => self.is_watched.store(true, Ordering::Relaxed),
+            // Out of memory, or of watches.
+            Err(_) => self.lose(),
+        }
+        Enabled::WillSignal
+    }
+
+    fn polls(&self) -> bool {
+        true
+    }
+
+    /// Signals the fence itself, for the kernel knows the time.
+    fn poll(&self) -> Option<Result<(), dma_fence::Errno>> {
+        self.look();
+        None
+    }
+
+    fn set_deadline(&self, deadline: Timestamp) {
+        // A hint, which older kernels do not take.
+        let _ = self.file.set_deadline(deadline);
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if *self.is_watched.get_mut() {
+            self.reactor.unwatch(self.file.as_fd());
+        }
+        self.reactor.leave(self.token);
+    }
+}
