@@ -3,6 +3,7 @@
 
 mod drm;
 mod error;
+mod eventfd;
 #[allow(dead_code)]
 mod ioctl;
 mod reactor;
@@ -12,6 +13,9 @@ mod vgem;
 
 pub use drm::DrmDevice;
 pub use error::{KernelError, Unsupported};
+pub use eventfd::FenceEventFd;
+#[cfg(feature = "calloop")]
+pub use reactor::ReactorSource;
 pub use reactor::{Reactor, ReactorHandle};
 pub use sync_file::{FenceInfo, FenceStatus, ImportError, NotASyncFile, SyncFile, SyncFileInfo};
 pub use vgem::{Vgem, VgemBuffer, VgemFence};
