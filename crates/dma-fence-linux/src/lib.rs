@@ -7,6 +7,7 @@ mod error;
 mod ioctl;
 mod reactor;
 mod sync_file;
+mod syncobj;
 pub mod uapi;
 mod vgem;
 
@@ -14,4 +15,8 @@ pub use drm::DrmDevice;
 pub use error::{KernelError, Unsupported};
 pub use reactor::{Reactor, ReactorHandle};
 pub use sync_file::{FenceInfo, FenceStatus, ImportError, NotASyncFile, SyncFile, SyncFileInfo};
+pub use syncobj::{
+    BinarySyncobj, PointError, PointEvent, PointWait, PointWaitError, SyncPoint, SyncobjError,
+    SyncobjImportError, TimeLimit, TimelineSyncobj,
+};
 pub use vgem::{Vgem, VgemBuffer, VgemFence};
