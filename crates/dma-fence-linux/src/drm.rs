@@ -110,6 +110,11 @@ impl DrmDevice {
         self.capability(DRM_CAP_SYNCOBJ_TIMELINE)
     }
 
+    /// Are both the same open file? Handles are good on one only.
+    pub(crate) fn is_same(&self, other: &DrmDevice) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     #[doc(alias = "DRM_IOCTL_GET_CAP")]
     fn capability(&self, capability: u64) -> Result<bool, KernelError> {
         let mut argument = DrmGetCap { capability, value: 0 };

@@ -8,6 +8,7 @@ mod eventfd;
 mod ioctl;
 mod reactor;
 mod sync_file;
+mod syncobj;
 pub mod uapi;
 mod vgem;
 
@@ -18,4 +19,8 @@ pub use eventfd::FenceEventFd;
 pub use reactor::ReactorSource;
 pub use reactor::{Reactor, ReactorHandle};
 pub use sync_file::{FenceInfo, FenceStatus, ImportError, NotASyncFile, SyncFile, SyncFileInfo};
+pub use syncobj::{
+    BinarySyncobj, PointError, PointEvent, PointWait, PointWaitError, SyncPoint, SyncobjError,
+    SyncobjImportError, TimeLimit, TimelineSyncobj,
+};
 pub use vgem::{Vgem, VgemBuffer, VgemFence};

@@ -42,6 +42,11 @@ impl Vgem {
         ))
     }
 
+    /// The device that it opened.
+    pub fn device(&self) -> &DrmDevice {
+        &self.0
+    }
+
     /// A fence that is pending, on a buffer of its own, and its sync file.
     ///
     /// # Errors

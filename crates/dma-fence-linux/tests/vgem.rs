@@ -71,6 +71,23 @@ fn a_buffer_has_its_size_in_pages() {
     assert_eq!(vgem.new_buffer(0).unwrap_err().errno(), Errno::EINVAL);
 }
 
+/// A buffer of a size that nothing else has is looked up in the kernel's list of all.
+#[test]
+fn a_dropped_buffer_is_freed() {
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    let list = || fs::read_to_string("/sys/kernel/debug/dma_buf/bufinfo");
+    let Some(_) = or_skip("debugfs", list()) else { return };
+    const SIZE: usize = 1237 * 4096;
+    let is_listed = || list().unwrap().contains(&SIZE.to_string());
+    let buffer = vgem.new_buffer(SIZE).unwrap();
+    let dma_buf = buffer.dma_buf().unwrap();
+    assert!(is_listed());
+    drop(buffer);
+    assert!(is_listed(), "somebody has its file descriptor");
+    drop(dma_buf);
+    assert!(!is_listed());
+}
+
 #[test]
 fn nothing_stays_open() {
     let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
