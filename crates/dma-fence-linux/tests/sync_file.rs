@@ -163,7 +163,15 @@ fn a_fence_that_nobody_has_any_more_gives_its_file_back() {
     drop(waited.on_signal(|_| ()).unwrap());
     drop(waited);
     assert_eq!(open_fds(), before);
+    // The file is still open here, and must not be watched for nobody.
+    let reactor = Reactor::new().unwrap();
+    let waited = file.try_clone().unwrap().into_fence_on(&reactor.handle()).unwrap();
+    waited.enable_signaling();
+    assert_eq!(watched_by(&reactor), 1);
+    drop(waited);
+    assert_eq!(watched_by(&reactor), 0);
     producer.signal().unwrap();
+    assert_eq!(reactor.dispatch(), Ok(0));
 }
 
 #[test]
