@@ -31,6 +31,7 @@ plain! {
     DrmGetCap DrmGemClose DrmPrimeHandleToFd DrmModeCreateDumb
     DrmSyncobjCreate DrmSyncobjDestroy DrmSyncobjHandleToFd DrmSyncobjFdToHandle DrmSyncobjTransfer
     DrmSyncobjEventfd DrmVgemFenceAttach DrmVgemFenceSignal SwSyncCreateFenceData SwSyncInc
+    SwSyncGetDeadline
 }
 
 /// Makes a request.

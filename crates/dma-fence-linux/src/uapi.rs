@@ -112,6 +112,7 @@ structures! {
     /// No header has these: `drivers/dma-buf/sw_sync.c` is for tests.
     SwSyncCreateFenceData { value: u32, name: [u8; 32], fence: i32, }
     SwSyncInc { value: u32, }
+    SwSyncGetDeadline { deadline_ns: u64, pad: u32, fence_fd: i32, }
 }
 
 const SYNC: u8 = b'>';
@@ -151,6 +152,7 @@ requests! {
     "DRM_IOCTL_VGEM_FENCE_SIGNAL": DrmVgemFenceSignal = opcode::write::<DrmVgemFenceSignal>(DRM, DRM_COMMAND_BASE + 2);
     "SW_SYNC_IOC_CREATE_FENCE": SwSyncCreateFenceData = opcode::read_write::<SwSyncCreateFenceData>(SW_SYNC, 0);
     "SW_SYNC_IOC_INC": SwSyncInc = opcode::write::<SwSyncInc>(SW_SYNC, 1);
+    "SW_SYNC_GET_DEADLINE": SwSyncGetDeadline = opcode::read_write::<SwSyncGetDeadline>(SW_SYNC, 2);
 }
 
 // === flags and capabilities ===

@@ -2,13 +2,13 @@
 
 mod common;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::num::NonZeroU64;
 use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
-use common::or_skip;
+use common::{open_fds, or_skip};
 use dma_fence::{Errno, Timestamp};
 use dma_fence_linux::{
     BinarySyncobj, DrmDevice, PointError, PointEvent, PointWait, PointWaitError, SyncFile,
@@ -43,10 +43,6 @@ const EMPTY: Result<(), PointWaitError> = Err(PointWaitError::NotSubmitted);
 fn is_signaled(sync_file: &SyncFile) -> bool {
     let mut fds = [PollFd::new(sync_file, PollFlags::IN)];
     poll(&mut fds, Some(&Timespec::default())).unwrap() == 1
-}
-
-fn open_fds() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 // === life ===
