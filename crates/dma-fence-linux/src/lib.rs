@@ -5,7 +5,6 @@ mod drm;
 mod error;
 mod eventfd;
 mod export;
-#[allow(dead_code)]
 mod ioctl;
 mod reactor;
 mod sw_sync;

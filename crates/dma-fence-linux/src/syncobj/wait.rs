@@ -129,21 +129,15 @@ impl PointWait {
         if !points.iter().all(|point| point.device().is_same(device)) {
             return Err(SyncobjError::BadHandle.into());
         }
-        let mut result = self.request(points);
-        if self.flags & DEADLINE != 0 && result.is_err_and(|error| error.errno() == Errno::EINVAL) {
-            // It is not said what was wrong: the flag, or that something was not submitted.
-            result = PointWait { flags: self.flags & !DEADLINE, ..*self }.request(points);
-        }
-        Ok(result?)
+        Ok(with_known_flags(self.flags, |flags| self.request(points, flags))?)
     }
 
     /// Binary objects are waited for by the older request, which devices without timelines have.
-    fn request(&self, points: &[SyncPoint]) -> Result<u32, KernelError> {
+    fn request(&self, points: &[SyncPoint], flags: u32) -> Result<u32, KernelError> {
         let handles: Vec<u32> = points.iter().map(|point| point.object().handle()).collect();
         let seqnos: Vec<u64> = points.iter().map(SyncPoint::raw_seqno).collect();
         let fd = points[0].object().fd();
-        let (timeout_nsec, flags) = (self.limit.nanos(), self.flags);
-        let deadline_nsec = self.deadline.as_nanos();
+        let (timeout_nsec, deadline_nsec) = (self.limit.nanos(), self.deadline.as_nanos());
         if flags & AVAILABLE == 0 && seqnos.iter().all(|&seqno| seqno == 0) {
             let wait =
                 DrmSyncobjWait { timeout_nsec, flags, deadline_nsec, ..DrmSyncobjWait::default() };
@@ -159,9 +153,35 @@ impl PointWait {
     }
 }
 
+/// Kernels before 6.6 know no deadlines. They refuse with what they also say of a point that was not
+/// submitted, so they are asked once more.
+fn with_known_flags(
+    flags: u32,
+    request: impl Fn(u32) -> Result<u32, KernelError>,
+) -> Result<u32, KernelError> {
+    match request(flags) {
+        Err(error) if error.errno() == Errno::EINVAL && flags & DEADLINE != 0 => {
+            request(flags & !DEADLINE)
+        }
+        result => result,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kernel_without_deadlines_waits_without() {
+        let refuse = |errno| Err(KernelError::new("DRM_IOCTL_SYNCOBJ_WAIT", errno));
+        let old = |flags| if flags & DEADLINE == 0 { Ok(flags) } else { refuse(Errno::EINVAL) };
+        assert_eq!(with_known_flags(ALL | DEADLINE, old), Ok(ALL));
+        // Any other error is one.
+        let lost = |_| refuse(Errno::ENODEV);
+        assert_eq!(with_known_flags(DEADLINE, lost), lost(0));
+        let empty = |flags| if flags == ALL { refuse(Errno::EINVAL) } else { Ok(flags) };
+        assert_eq!(with_known_flags(ALL, empty), empty(ALL));
+    }
 
     #[test]
     fn limits_end_with_the_clock() {
