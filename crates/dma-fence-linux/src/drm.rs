@@ -18,6 +18,9 @@ const DIRECTORY: &str = "/dev/dri";
 /// Whatever is made on it (sync objects, buffers) keeps it open. That is by counting and not by a
 /// lifetime, for these things go to other threads and into callbacks, and live as long as those do.
 ///
+/// What is made on one open file is nothing to another, also of the same device. So clone this instead of
+/// opening the device again.
+///
 /// ```no_run
 /// use dma_fence_linux::DrmDevice;
 /// let device = DrmDevice::open("/dev/dri/renderD128")?;

@@ -14,7 +14,8 @@ use crate::unbounded::UnboundedSyncFile;
 
 const PATH: &str = "/sys/kernel/debug/sync/sw_sync";
 
-/// A timeline of the kernel that user space moves on: it starts at 0, and fences signal when it gets to them.
+/// A timeline of the kernel that user space moves on: it starts at 0, and fences signal when it gets to
+/// them.
 ///
 /// Dropping it signals all that are pending, with the error `ENOENT`.
 ///
@@ -72,7 +73,8 @@ impl SwSync {
         Ok(UnboundedSyncFile::new(SyncFile::from_kernel(fd)))
     }
 
-    /// Moves the timeline on by `steps`. It is a circle: a fence has signaled if it is less than half of it behind.
+    /// Moves the timeline on by `steps`. It is a circle: a fence has signaled if it is less than half of it
+    /// behind.
     ///
     /// # Errors
     /// What the kernel answers.
@@ -84,7 +86,8 @@ impl SwSync {
         ioctl::request(self.0.as_fd(), &mut SwSyncInc { value: steps })
     }
 
-    /// The earliest time by which somebody would like a fence of a software timeline to signal, if anybody said so.
+    /// The earliest time by which somebody would like a fence of a software timeline to signal, if anybody
+    /// said so.
     ///
     /// # Errors
     /// `EINVAL` for other fences; `ENOTTY` on kernels before 6.6.
@@ -104,8 +107,9 @@ impl SwSync {
 
     /// A sync file that signals when the fence does, on a timeline of its own, however long it takes.
     ///
-    /// If the fence fails the sync file signals with `ENOENT`: a software timeline knows no other error. If the fence is
-    /// abandoned the sync file is pending until the context is declared idle, or the process ends.
+    /// If the fence fails the sync file signals with `ENOENT`: a software timeline knows no other error. If
+    /// the fence is abandoned the sync file is pending until the context is declared idle, or the process ends:
+    /// the kernel closes the timeline, whatever the device is doing then.
     ///
     /// ```no_run
     /// use dma_fence::FenceContext;
@@ -121,8 +125,8 @@ impl SwSync {
     /// As [`open`](Self::open) and [`create_fence`](Self::create_fence).
     ///
     /// # Context
-    /// Does not block; enables signaling. Takes a file descriptor until the signal, which costs its thread two system
-    /// calls.
+    /// Does not block; enables signaling. Takes a file descriptor until the signal, which costs its thread two
+    /// system calls.
     pub fn export(fence: &Fence) -> Result<UnboundedSyncFile, SwSyncError> {
         let timeline = SwSync::open()?;
         let unbounded = timeline.create_fence(1)?;

@@ -26,8 +26,8 @@ use object::Object;
 
 /// A sync object with a place for one fence.
 ///
-/// The kernel has one kind of sync objects, and makes a binary one of a timeline when it is used as such: what
-/// was waited for is gone. Here they are two types; who imports one says which it is.
+/// The kernel has one kind of sync objects, and makes a binary one of a timeline when it is used as such:
+/// what was waited for is gone. Here they are two types; who imports one says which it is.
 ///
 /// ```no_run
 /// use dma_fence_linux::{BinarySyncobj, DrmDevice, PointWait};

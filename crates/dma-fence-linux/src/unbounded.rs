@@ -8,9 +8,9 @@ use crate::sync_file::{SyncFile, SyncFileInfo};
 
 /// A sync file of a software timeline, which user space signals, or never does.
 ///
-/// Fences of the kernel signal in finite time; who frees memory, resets a device or shows a frame relies on it.
-/// This one may wait for something that itself waits for it. So it is no [`SyncFile`], and nothing that takes
-/// one takes this:
+/// Fences of the kernel signal in finite time; who frees memory, resets a device or shows a frame relies on
+/// it. This one may wait for something that itself waits for it. So it is no [`SyncFile`], and nothing that
+/// takes one takes this:
 ///
 /// ```compile_fail,E0308
 /// use dma_fence_linux::{BinarySyncobj, UnboundedSyncFile};
@@ -60,8 +60,8 @@ impl UnboundedSyncFile {
         self.0.wait_timeout(timeout)
     }
 
-    /// You vouch for it: whoever signals it will do so in finite time, without waiting for anything that waits
-    /// for it, even if this process is killed.
+    /// You vouch for it: whoever signals it will do so in finite time, without waiting for anything that
+    /// waits for it, even if this process is killed.
     ///
     /// ```no_run
     /// use dma_fence_linux::SwSync;

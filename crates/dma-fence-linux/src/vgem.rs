@@ -68,10 +68,11 @@ impl Vgem {
 
     /// A sync file that signals when the fence does.
     ///
-    /// Or ten seconds from now if that is earlier, because the kernel vouches for it: then others go ahead although
-    /// the operation has not ended. The library can only tell you. When a fence signals too late it goes to the
-    /// [taint record](dma_fence::taint), with the place of this call. A fence that is abandoned for longer is
-    /// there by itself. If either may happen, export it [without a limit](crate::SwSync::export).
+    /// Or ten seconds from now if that is earlier, because the kernel vouches for it: then others go ahead
+    /// although the operation has not ended. The library can only tell you, and late: when the fence signals
+    /// after all, that goes to the [taint record](dma_fence::taint), with the place of this call. A fence that
+    /// is abandoned is there by itself. If either may happen, export it
+    /// [without a limit](crate::SwSync::export).
     ///
     /// That the fence failed is not told: the sync file signals without an error.
     ///

@@ -136,6 +136,19 @@ fn a_sync_file_goes_into_a_timeline_and_comes_out() {
 }
 
 #[test]
+fn what_was_submitted_is_a_fence() {
+    let (Some(device), Some(vgem)) = (device(), vgem()) else { return };
+    let (producer, file) = vgem.new_fence().unwrap();
+    let point = at(&TimelineSyncobj::new(&device).unwrap(), 3);
+    point.submit(&file).unwrap();
+    let fence = point.sync_file().unwrap().into_fence().unwrap();
+    assert!(!fence.is_signaled());
+    producer.signal().unwrap();
+    assert_eq!(fence.wait_timeout(LONG), Ok(()));
+    assert!(point.sync_file().unwrap().into_fence().unwrap().is_signaled());
+}
+
+#[test]
 fn what_was_not_submitted_is_no_sync_file() {
     let Some(device) = device() else { return };
     let (object, timeline) =

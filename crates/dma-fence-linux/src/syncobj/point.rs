@@ -15,7 +15,7 @@ use crate::uapi::{DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE, DrmSyncobjEventfd, DrmS
 ///
 /// A fence may be there, or be submitted later, or never. That is why a point is no fence, and nothing that
 /// takes fences takes points: [`sync_file`](Self::sync_file) makes one of what was submitted, and fails
-/// otherwise.
+/// otherwise. The library's fence is [that of the sync file](SyncFile::into_fence).
 ///
 /// A fence that failed has signaled. What it failed with is in its sync file.
 ///
