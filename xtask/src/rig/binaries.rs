@@ -52,7 +52,10 @@ pub(super) fn build() -> Result<Binaries> {
         |artifact: &Artifact| artifact.is_test && is_wanted(&artifact.package, &artifact.name);
     let tests = artifacts.into_iter().filter(wanted);
     let suites = tests.map(|artifact| Suite { name: artifact.name, path: artifact.path });
-    Ok(Binaries { suites: suites.collect(), command })
+    let mut suites: Vec<Suite> = suites.collect();
+    // Not in the order in which they happened to be built.
+    suites.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Binaries { suites, command })
 }
 
 impl Binaries {

@@ -32,12 +32,9 @@ pub(super) fn stock(cache: &Path) -> Result<Kernel> {
     if !tree.exists() {
         fetch(&home, &tree)?;
     }
-    let boot = tree.join("boot");
-    let image = only_entry(&boot, "vmlinuz-")?;
-    let modules = tree.join("usr/lib/modules");
     Ok(Kernel {
-        image,
-        modules: in_order(&only_entry(&modules, "")?, &["vgem", "virtio-gpu"])?,
+        image: only_entry(&tree.join("boot"), "vmlinuz-")?,
+        modules: modules(&only_entry(&tree.join("usr/lib/modules"), "")?)?,
         headers: tree.join("usr/include"),
         busybox: tree.join("usr/bin/busybox"),
         devices: "udmabuf,dma_heap,vgem,virtio_gpu",
@@ -73,13 +70,18 @@ fn only_entry(dir: &Path, prefix: &str) -> Result<PathBuf> {
     }
 }
 
-/// The modules and those that they need, the needed ones first.
-fn in_order(dir: &Path, wanted: &[&str]) -> Result<Vec<PathBuf>> {
+fn modules(dir: &Path) -> Result<Vec<PathBuf>> {
     let path = dir.join("modules.dep");
     let dependencies = fs::read_to_string(&path).map_err(at(&path))?;
-    let mut modules: Vec<&str> = Vec::new();
+    let modules = in_order(&dependencies, &["vgem", "virtio-gpu"])?;
+    Ok(modules.into_iter().map(|module| dir.join(module)).collect())
+}
+
+/// The modules and those that they need, the needed ones first, by what depmod says of them.
+fn in_order<'a>(dependencies: &'a str, wanted: &[&str]) -> Result<Vec<&'a str>> {
+    let mut modules = Vec::new();
     for name in wanted {
-        let line = line_of(&dependencies, name).ok_or_else(|| format!("there is no {name}"))?;
+        let line = line_of(dependencies, name).ok_or_else(|| format!("there is no {name}"))?;
         // The other way round: what a module needs stands behind it.
         for module in line.split([':', ' ']).filter(|word| !word.is_empty()).rev() {
             if !modules.contains(&module) {
@@ -87,7 +89,7 @@ fn in_order(dir: &Path, wanted: &[&str]) -> Result<Vec<PathBuf>> {
             }
         }
     }
-    Ok(modules.into_iter().map(|module| dir.join(module)).collect())
+    Ok(modules)
 }
 
 /// `…/name.ko.xz: …/needed.ko.xz …`
@@ -96,4 +98,19 @@ fn line_of<'a>(dependencies: &'a str, name: &str) -> Option<&'a str> {
         let file = line.split(':').next().and_then(|path| path.rsplit('/').next());
         file.and_then(|file| file.split('.').next()) == Some(name)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_module_needs_comes_first_and_once() {
+        let dependencies = "k/other-vgem.ko.xz: k/x.ko.xz\n\
+                            k/vgem.ko.xz: k/helper.ko.xz k/drm.ko.xz\n\
+                            k/drm.ko.xz:\n\
+                            k/virtio-gpu.ko.xz: k/virtio.ko.xz k/helper.ko.xz k/drm.ko.xz\n";
+        let order = super::in_order(dependencies, &["vgem", "virtio-gpu"]).unwrap();
+        let files = ["drm", "helper", "vgem", "virtio", "virtio-gpu"];
+        assert_eq!(order, files.map(|name| format!("k/{name}.ko.xz")));
+        assert!(super::in_order(dependencies, &["gem"]).is_err());
+    }
 }

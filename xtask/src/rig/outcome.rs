@@ -74,3 +74,18 @@ pub(super) fn report(outcomes: &[Outcome]) -> Result {
         _ => Err(format!("{failed} failed")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, report};
+
+    #[test]
+    fn a_failure_counts_and_nothing_at_all_too() {
+        let passed = || Outcome::of("a::b".into(), true, "", "ok\n");
+        let skipped = || Outcome::of("a::c".into(), true, "", "skipped: c: no device\n");
+        assert!(report(&[passed(), skipped()]).is_ok());
+        assert!(report(&[passed(), Outcome::failed("a::d", "x")]).is_err());
+        assert!(report(&[skipped()]).is_err());
+        assert!(report(&[]).is_err());
+    }
+}
