@@ -1,6 +1,6 @@
 //! The tests on a known kernel, with devices that few machines have, in a virtual machine.
 //!
-//! The kernel is Debian's, from a package that is unpacked and not installed. The guest has no disk: the
+//! The kernel is Debian's, from a package that is unpacked and not installed, or built from one. The guest has no disk: the
 //! initramfs holds the tests, busybox and the kernel's modules. `rig/init.sh` runs the tests one by one, and
 //! what it prints is what is known of them here.
 
@@ -38,6 +38,12 @@ pub(crate) struct Args {
     #[arg(long)]
     keep: bool,
 
+    /// Build the newest kernel that Debian has the source of, with sw_sync and lock debugging
+    ///
+    /// Takes a quarter of an hour the first time. What lock debugging reports is a failure.
+    #[arg(long)]
+    kernel_source: bool,
+
     /// Only install and download what is needed
     #[arg(long)]
     prepare: bool,
@@ -57,8 +63,9 @@ pub(crate) struct Args {
 const TIMEOUT: u64 = 900;
 
 pub(crate) fn run(args: &Args) -> Result {
-    tools::install()?;
-    let kernel = kernel::stock(&cache(args)?)?;
+    tools::install(tools::RUN)?;
+    let cache = cache(args)?;
+    let kernel = if args.kernel_source { kernel::source(&cache)? } else { kernel::stock(&cache)? };
     if args.prepare {
         return Ok(());
     }

@@ -54,6 +54,14 @@ impl Apt {
         named.map(str::to_owned).ok_or_else(|| format!("{package} depends on nothing"))
     }
 
+    /// The packages whose name looks like that.
+    pub(super) fn named(&self, pattern: &str) -> Result<Vec<String>> {
+        let mut search = self.command("apt-cache");
+        let found = shell::output(search.args(["search", "--names-only", pattern]))?;
+        let names = found.lines().filter_map(|line| line.split(' ').next());
+        Ok(names.map(str::to_owned).collect())
+    }
+
     /// Fetches packages and unpacks them into one tree.
     pub(super) fn unpack(&self, packages: &[&str], tree: &Path) -> Result {
         let archives = self.dir.join("archives");
@@ -89,6 +97,8 @@ Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
 APT::Architecture "amd64";
+// An index that cannot be fetched is no warning.
+APT::Update::Error-Mode "any";
 // The user that apt would become cannot write here.
 APT::Sandbox::User "root";
 "#

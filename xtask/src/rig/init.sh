@@ -12,6 +12,7 @@ mount -t debugfs debugfs /sys/kernel/debug
 mkdir /dev/shm
 mount -t tmpfs tmpfs /dev/shm
 . /environment
+ln -s "$COMMAND" /bin
 
 loaded=0
 for module in $(ls /modules); do

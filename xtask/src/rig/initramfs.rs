@@ -25,11 +25,10 @@ const TEST_TIMEOUT: u32 = 300;
 pub(super) fn write(path: &Path, kernel: &Kernel, binaries: &Binaries, tests: &[Test]) -> Result {
     let mut members = vec![
         ("init".to_owned(), INIT.to_vec()),
-        ("environment".into(), environment(kernel).into()),
+        ("environment".into(), environment(kernel, binaries).into()),
         ("list".into(), list(tests).into()),
         ("bin/busybox".into(), read(&kernel.busybox)?),
-        // Tests know the command by where it was built; people by its name.
-        ("bin/dma-fence".into(), read(&binaries.command)?),
+        // Tests know it by where it was built.
         (inside(&binaries.command), read(&binaries.command)?),
     ];
     for suite in &binaries.suites {
@@ -61,10 +60,11 @@ fn parents(name: &str) -> impl Iterator<Item = String> {
     name.match_indices('/').map(|(position, _)| name[..position].to_owned())
 }
 
-fn environment(kernel: &Kernel) -> String {
-    let devices = kernel.devices;
+fn environment(kernel: &Kernel, binaries: &Binaries) -> String {
+    let (devices, command) = (kernel.devices, binaries.command.display());
     format!(
-        "export DMA_FENCE_EXPECT={devices} RUST_BACKTRACE=1 HOME=/tmp\nTEST_TIMEOUT={TEST_TIMEOUT}\n"
+        "export DMA_FENCE_EXPECT={devices} RUST_BACKTRACE=1 HOME=/tmp\n\
+         TEST_TIMEOUT={TEST_TIMEOUT} COMMAND='{command}'\n"
     )
 }
 

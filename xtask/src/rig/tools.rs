@@ -7,16 +7,30 @@ use crate::shell::{self, Result};
 /// Not on everybody's PATH.
 pub(super) const DEPMOD: &str = "/usr/sbin/depmod";
 
-/// Program, an option that makes it say something and end, Debian's package.
-const TOOLS: &[(&str, &str, &str)] = &[
-    ("qemu-system-x86_64", "--version", "qemu-system-x86"),
-    (DEPMOD, "--version", "kmod"),
-    ("xz", "--version", "xz-utils"),
+/// A command that succeeds where Debian's package is installed.
+type Tool = (&'static [&'static str], &'static str);
+
+/// What every run needs.
+pub(super) const RUN: &[Tool] = &[
+    (&["qemu-system-x86_64", "--version"], "qemu-system-x86"),
+    (&[DEPMOD, "--version"], "kmod"),
+    (&["xz", "--version"], "xz-utils"),
 ];
 
-pub(super) fn install() -> Result {
+/// What building a kernel needs.
+pub(super) const BUILD_KERNEL: &[Tool] = &[
+    (&["make", "--version"], "make"),
+    (&["cc", "--version"], "gcc"),
+    (&["flex", "--version"], "flex"),
+    (&["bison", "--version"], "bison"),
+    (&["bc", "--version"], "bc"),
+    (&["cc", "-E", "-include", "libelf.h", "-x", "c", "/dev/null"], "libelf-dev"),
+];
+
+/// Installs what is missing.
+pub(super) fn install(tools: &[Tool]) -> Result {
     let packages: Vec<&str> =
-        TOOLS.iter().filter(|tool| !is_there(tool)).map(|(_, _, package)| *package).collect();
+        tools.iter().filter(|tool| !is_there(tool)).map(|(_, package)| *package).collect();
     if packages.is_empty() {
         return Ok(());
     }
@@ -33,6 +47,6 @@ pub(super) fn install() -> Result {
         })
 }
 
-fn is_there((program, option, _): &(&str, &str, &str)) -> bool {
-    shell::succeeds(Command::new(program).arg(option))
+fn is_there((command, _): &Tool) -> bool {
+    shell::succeeds(Command::new(command[0]).args(&command[1..]))
 }
