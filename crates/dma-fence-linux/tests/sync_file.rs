@@ -252,7 +252,7 @@ fn a_reactor_that_goes_leaves_nobody_waiting() {
     // Waited for before, waited for after, imported after.
     let third = third.into_fence_on(&handle).unwrap();
     let fourth = fourth.into_fence_on(&handle).unwrap();
-    [&second, &third, &fourth].map(tell);
+    [&second, &third, &fourth].into_iter().for_each(tell);
     signal_all(vec![a, b, c]);
     for _ in 0..3 {
         receiver.recv_timeout(LIMIT).unwrap();

@@ -40,7 +40,7 @@ impl fmt::Display for Test {
 pub(super) fn build() -> Result<Binaries> {
     eprintln!("building the tests");
     let mut cargo = shell::cargo(["test", "--no-run", "--quiet", "--message-format", "json"]);
-    cargo.args(["--target", TARGET, "--tests"]);
+    cargo.args(["--target", TARGET, "--tests", "--all-features"]);
     cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
     // Static, for there are no libraries in the guest; and small, for everything there is in memory.
     cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C debuginfo=line-tables-only");
