@@ -10,7 +10,7 @@ mod kernel;
 mod world;
 
 use dma_fence_linux::{BinarySyncobj, DrmDevice, Vgem};
-use kernel::{Kernel, VgemFences};
+use kernel::{Kernel, SwSyncFences, VgemFences};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::cell::Cell;
@@ -59,4 +59,13 @@ fn vgem_and_the_library_agree() {
         return;
     }
     run(|| VgemFences::new(Vgem::open().unwrap()));
+}
+
+/// With errors, and with several fences of a context.
+#[test]
+fn sw_sync_and_the_library_agree() {
+    if common::or_skip("sw_sync", SwSyncFences::new()).is_none() {
+        return;
+    }
+    run(|| SwSyncFences::new().unwrap());
 }
