@@ -129,16 +129,14 @@ impl TimelineSyncobj {
     /// One at whose points there is nothing yet.
     ///
     /// # Errors
-    /// [`Unsupported`](SyncobjError::Unsupported) if the device has no timelines.
+    /// [`Unsupported`](SyncobjError::Unsupported) if the device has no sync objects. One that has only binary
+    /// ones says so when a point is used; ask [`DrmDevice::has_timelines`].
     ///
     /// # Context
     /// Does not block.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_CREATE")]
     pub fn new(device: &DrmDevice) -> Result<Self, SyncobjError> {
-        let timeline = TimelineSyncobj(Object::new(device, 0)?);
-        // A device with binary objects only is found out by the first request for a point.
-        timeline.last_signaled()?;
-        Ok(timeline)
+        Ok(TimelineSyncobj(Object::new(device, 0)?))
     }
 
     /// The one that was exported as this file descriptor, on any device. The descriptor is not used up.
