@@ -159,6 +159,8 @@ pub const DMA_BUF_SYNC_READ: u64 = 1;
 pub const DMA_BUF_SYNC_WRITE: u64 = 2;
 pub const DMA_BUF_SYNC_START: u64 = 0;
 pub const DMA_BUF_SYNC_END: u64 = 4;
+/// Its argument is the address of the name itself.
+pub const DMA_BUF_SET_NAME: Opcode = opcode::write::<*const u8>(DMA_BUF, 1);
 pub const UDMABUF_FLAGS_CLOEXEC: u32 = 1;
 pub const DRM_CAP_SYNCOBJ: u64 = 0x13;
 pub const DRM_CAP_SYNCOBJ_TIMELINE: u64 = 0x14;
