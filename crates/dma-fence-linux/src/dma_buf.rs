@@ -1,5 +1,6 @@
 //! DMA buffers: memory that devices share, and the fences that order their accesses.
 
+mod info;
 mod mapping;
 
 use std::ffi::CString;
@@ -8,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use dma_fence::Errno;
 use rustix::fs::{SeekFrom, fstat, fstatfs, seek};
 
+pub use info::DmaBufInfo;
 pub use mapping::{CpuAccess, Mapping};
 
 use crate::error::KernelError;

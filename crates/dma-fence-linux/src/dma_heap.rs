@@ -3,8 +3,12 @@
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use dma_fence::Errno;
+use rustix::system::sysinfo;
+
 use crate::device::{AllocateError, OpenError, check_size, open_device};
 use crate::dma_buf::DmaBuf;
+use crate::error::KernelError;
 use crate::ioctl;
 
 /// A kind of memory that the kernel makes DMA buffers of: `system` almost everywhere, and what else the machine
@@ -54,10 +58,15 @@ impl DmaHeap {
     /// The size is none of whole pages, or the kernel has no file descriptors or memory of this kind left.
     ///
     /// # Context
-    /// Allocates memory, which may take long. Nothing is left over after an error.
+    /// Allocates memory, which may take long: the whole size at once. Where little is left the kernel ends
+    /// processes to get it; a size beyond the machine's memory is refused before that. Nothing is left over after
+    /// an error.
     #[doc(alias = "DMA_HEAP_IOCTL_ALLOC")]
     pub fn allocate(&self, size: u64) -> Result<DmaBuf, AllocateError> {
         check_size(size)?;
+        if size > machine_memory() {
+            return Err(KernelError::new("DMA_HEAP_IOCTL_ALLOC", Errno::ENOMEM).into());
+        }
         Ok(DmaBuf::from_kernel(ioctl::dma_heap_allocate(self.as_fd(), size)?))
     }
 }
@@ -66,4 +75,9 @@ impl AsFd for DmaHeap {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+fn machine_memory() -> u64 {
+    let info = sysinfo();
+    info.totalram as u64 * u64::from(info.mem_unit)
 }

@@ -15,7 +15,7 @@ mod udmabuf;
 mod vgem;
 
 pub use device::{AllocateError, OpenError};
-pub use dma_buf::{Access, CpuAccess, DmaBuf, Mapping, NotADmaBuf};
+pub use dma_buf::{Access, CpuAccess, DmaBuf, DmaBufInfo, Mapping, NotADmaBuf};
 pub use dma_heap::DmaHeap;
 pub use drm::DrmDevice;
 pub use error::{KernelError, Unsupported};
