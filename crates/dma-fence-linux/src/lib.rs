@@ -1,6 +1,7 @@
 //! Linux's own fences, joined to the library's.
 #![deny(unsafe_code)]
 
+mod debugfs;
 mod device;
 mod dma_buf;
 mod dma_heap;
@@ -14,6 +15,7 @@ pub mod uapi;
 mod udmabuf;
 mod vgem;
 
+pub use debugfs::{BufferList, ListedBuffer, ListedFence};
 pub use device::{AllocateError, OpenError};
 pub use dma_buf::{Access, CpuAccess, DmaBuf, DmaBufInfo, Mapping, NotADmaBuf};
 pub use dma_heap::DmaHeap;
