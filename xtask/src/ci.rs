@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    bare_metal, loom, msrv,
+    bare_metal, loom, msrv, rig,
     shell::{self, Result, cargo},
 };
 
@@ -45,6 +45,7 @@ const STEPS: &[Step] = &[
     ("oldest Rust", msrv::run),
     ("bare metal", bare_metal::run),
     ("models", || loom::run(&loom::Args::default())),
+    ("real kernel", || rig::run(&rig::Args::default())),
 ];
 
 /// Runs every step, also after one has failed: who looks wants to see all that is wrong.

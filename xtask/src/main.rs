@@ -10,6 +10,7 @@ mod miri;
 mod msrv;
 mod mutants;
 mod plant;
+mod rig;
 mod shell;
 mod stress;
 
@@ -36,6 +37,8 @@ enum Verb {
     Fuzz(fuzz::Args),
     /// Plant bugs in a copy and see whether the tests that stand for something fail
     Plant(plant::Args),
+    /// Run the tests that need a real kernel and its devices in a virtual machine (needs qemu)
+    Rig(rig::Args),
     /// Check that everything compiles with the oldest Rust that Cargo.toml promises
     Msrv,
     /// Compare `dma-fence copy` with cp, with cp followed by b3sum, and with itself without overlap
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Verb::Mutants(args) => mutants::run(&args),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Plant(args) => plant::run(&args),
+        Verb::Rig(args) => rig::run(&args),
         Verb::Msrv => msrv::run(),
         Verb::BenchCopy(args) => bench_copy::run(&args),
     };

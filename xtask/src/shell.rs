@@ -3,8 +3,11 @@
 use std::{
     env,
     ffi::OsStr,
+    io,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// Errors are for the person at the terminal.
@@ -68,6 +71,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         return Err(format!("`{line}`: {}", String::from_utf8_lossy(&output.stderr)));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether a process ends by itself; otherwise it is ended.
+pub(crate) fn ends_in_time(child: &mut Child, limit: Duration) -> io::Result<bool> {
+    let started = Instant::now();
+    while child.try_wait()?.is_none() {
+        if started.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(true)
 }
 
 fn show(command: &Command) -> String {

@@ -2,6 +2,7 @@
 
 mod info;
 mod mapping;
+mod mirror;
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -11,6 +12,7 @@ use rustix::fs::{SeekFrom, fstat, fstatfs, seek};
 
 pub use info::DmaBufInfo;
 pub use mapping::{CpuAccess, Mapping};
+pub use mirror::MirrorError;
 
 use crate::error::KernelError;
 use crate::ioctl;

@@ -18,6 +18,9 @@ const DIRECTORY: &str = "/dev/dri";
 /// Whatever is made on it (sync objects, buffers) keeps it open. That is by counting and not by a
 /// lifetime, for these things go to other threads and into callbacks, and live as long as those do.
 ///
+/// What is made on one open file is nothing to another, also of the same device. So clone this instead of
+/// opening the device again.
+///
 /// ```no_run
 /// use dma_fence_linux::DrmDevice;
 /// let device = DrmDevice::open("/dev/dri/renderD128")?;
@@ -108,6 +111,11 @@ impl DrmDevice {
     #[doc(alias = "DRM_CAP_SYNCOBJ_TIMELINE")]
     pub fn has_timelines(&self) -> Result<bool, KernelError> {
         self.capability(DRM_CAP_SYNCOBJ_TIMELINE)
+    }
+
+    /// Are both the same open file? Handles are good on one only.
+    pub(crate) fn is_same(&self, other: &DrmDevice) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     #[doc(alias = "DRM_IOCTL_GET_CAP")]

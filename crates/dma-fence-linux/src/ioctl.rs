@@ -16,8 +16,9 @@ use rustix::ioctl::{IntegerSetter, Ioctl, IoctlOutput, Opcode, ioctl};
 
 use crate::error::KernelError;
 use crate::uapi::{
-    DMA_BUF_SET_NAME, DmaHeapAllocationData, DrmVersion, Request, SyncFenceInfo, SyncFileInfo,
-    UDMABUF_FLAGS_CLOEXEC, UdmabufCreate,
+    DMA_BUF_SET_NAME, DmaHeapAllocationData, DrmSyncobjQuery, DrmSyncobjReset, DrmSyncobjSignal,
+    DrmSyncobjTimelineSignal, DrmSyncobjTimelineWait, DrmSyncobjWait, DrmVersion, Request,
+    SyncFenceInfo, SyncFileInfo, UDMABUF_FLAGS_CLOEXEC, UdmabufCreate,
 };
 
 /// A structure without addresses in it: nothing but itself is read and written.
@@ -33,6 +34,7 @@ plain! {
     DrmGetCap DrmGemClose DrmPrimeHandleToFd DrmModeCreateDumb
     DrmSyncobjCreate DrmSyncobjDestroy DrmSyncobjHandleToFd DrmSyncobjFdToHandle DrmSyncobjTransfer
     DrmSyncobjEventfd DrmVgemFenceAttach DrmVgemFenceSignal SwSyncCreateFenceData SwSyncInc
+    SwSyncGetDeadline
 }
 
 /// Makes a request.
@@ -85,6 +87,86 @@ pub(crate) fn drm_driver_name(fd: BorrowedFd<'_>) -> Result<String, KernelError>
     // The kernel says how long the name is, also when there was no room for it.
     let name = &name[..version.name_len.min(name.len())];
     Ok(String::from_utf8_lossy(name).into_owned())
+}
+
+/// Waits as `wait` says it; the index of one that signaled.
+#[doc(alias = "DRM_IOCTL_SYNCOBJ_WAIT")]
+pub(crate) fn syncobj_wait(
+    fd: BorrowedFd<'_>,
+    handles: &[u32],
+    wait: DrmSyncobjWait,
+) -> Result<u32, KernelError> {
+    let (addr, count_handles) = (handles.as_ptr() as u64, handles.len() as u32);
+    let mut argument = DrmSyncobjWait { handles: addr, count_handles, ..wait };
+    // SAFETY: UAPI-LAYOUT: the array has that address and length, and is only read.
+    unsafe { update(fd, &mut argument) }?;
+    Ok(argument.first_signaled)
+}
+
+/// Waits as `wait` says it for points, 0 being a binary object's; the index of one that signaled.
+#[doc(alias = "DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT")]
+pub(crate) fn syncobj_timeline_wait(
+    fd: BorrowedFd<'_>,
+    handles: &[u32],
+    points: &[u64],
+    wait: DrmSyncobjTimelineWait,
+) -> Result<u32, KernelError> {
+    assert_eq!(handles.len(), points.len());
+    let mut argument = DrmSyncobjTimelineWait {
+        handles: handles.as_ptr() as u64,
+        points: points.as_ptr() as u64,
+        count_handles: handles.len() as u32,
+        ..wait
+    };
+    // SAFETY: UAPI-LAYOUT: both arrays have that address and length, and are only read.
+    unsafe { update(fd, &mut argument) }?;
+    Ok(argument.first_signaled)
+}
+
+/// Takes a binary object's fence away.
+#[doc(alias = "DRM_IOCTL_SYNCOBJ_RESET")]
+pub(crate) fn syncobj_reset(fd: BorrowedFd<'_>, handle: u32) -> Result<(), KernelError> {
+    let handles = &raw const handle as u64;
+    let mut argument = DrmSyncobjReset { handles, count_handles: 1, pad: 0 };
+    // SAFETY: UAPI-LAYOUT: an array of one, which is only read.
+    unsafe { update(fd, &mut argument) }.map(drop)
+}
+
+/// Gives a binary object a fence that has signaled.
+#[doc(alias = "DRM_IOCTL_SYNCOBJ_SIGNAL")]
+pub(crate) fn syncobj_signal(fd: BorrowedFd<'_>, handle: u32) -> Result<(), KernelError> {
+    let handles = &raw const handle as u64;
+    let mut argument = DrmSyncobjSignal { handles, count_handles: 1, pad: 0 };
+    // SAFETY: UAPI-LAYOUT: an array of one, which is only read.
+    unsafe { update(fd, &mut argument) }.map(drop)
+}
+
+/// Gives a point of a timeline a fence that has signaled.
+#[doc(alias = "DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL")]
+pub(crate) fn syncobj_timeline_signal(
+    fd: BorrowedFd<'_>,
+    handle: u32,
+    point: u64,
+) -> Result<(), KernelError> {
+    let (handles, points) = (&raw const handle as u64, &raw const point as u64);
+    let mut argument = DrmSyncobjTimelineSignal { handles, points, count_handles: 1, flags: 0 };
+    // SAFETY: UAPI-LAYOUT: arrays of one, which are only read.
+    unsafe { update(fd, &mut argument) }.map(drop)
+}
+
+/// A point of a timeline, 0 if there is none: the last that signaled, or what the flags say.
+#[doc(alias = "DRM_IOCTL_SYNCOBJ_QUERY")]
+pub(crate) fn syncobj_query(
+    fd: BorrowedFd<'_>,
+    handle: u32,
+    flags: u32,
+) -> Result<u64, KernelError> {
+    let mut point = 0;
+    let (handles, points) = (&raw const handle as u64, &raw mut point as u64);
+    let mut argument = DrmSyncobjQuery { handles, points, count_handles: 1, flags };
+    // SAFETY: UAPI-LAYOUT: arrays of one, of which the second is written.
+    unsafe { update(fd, &mut argument) }?;
+    Ok(point)
 }
 
 /// What is in a sync file: its own data, and those of as many fences as there is room for.

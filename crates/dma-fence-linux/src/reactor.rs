@@ -2,6 +2,7 @@
 //!
 //! - [`thread`]: the process's own reactor, which has a thread
 //! - [`table`]: what is watched
+//! - `tokio`, `calloop`: other people's event loops, behind features of those names
 //!
 //! # Implementation notes
 //!
@@ -10,9 +11,15 @@
 //! library's fence goes, signaled or not. The reactor knows fences weakly and by numbers that are not used
 //! again, so an event that comes late finds nothing.
 
+#[cfg(feature = "calloop")]
+mod calloop;
 mod table;
 mod thread;
+#[cfg(feature = "tokio")]
+mod tokio;
 
+#[cfg(feature = "calloop")]
+pub use calloop::ReactorSource;
 pub(crate) use table::Token;
 
 use core::mem::MaybeUninit;

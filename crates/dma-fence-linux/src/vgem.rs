@@ -1,11 +1,14 @@
 //! Fences and buffers of vgem, a DRM driver without a device.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::Location;
 
+use dma_fence::{Fence, taint};
 use rustix::fs::OFlags;
 
 use crate::drm::DrmDevice;
 use crate::error::{KernelError, Unsupported};
+use crate::export::when_signaled;
 use crate::ioctl;
 use crate::sync_file::SyncFile;
 use crate::uapi::{
@@ -42,6 +45,11 @@ impl Vgem {
         ))
     }
 
+    /// The device that it opened.
+    pub fn device(&self) -> &DrmDevice {
+        &self.0
+    }
+
     /// A fence that is pending, on a buffer of its own, and its sync file.
     ///
     /// # Errors
@@ -56,6 +64,44 @@ impl Vgem {
         let argument = DmaBufExportSyncFile { flags, fd: -1 };
         let fd = ioctl::request_fd(buffer.dma_buf()?.as_fd(), argument)?;
         Ok((fence, SyncFile::from_kernel(fd)))
+    }
+
+    /// A sync file that signals when the fence does.
+    ///
+    /// Or ten seconds from now if that is earlier, because the kernel vouches for it: then others go ahead
+    /// although the operation has not ended. The library can only tell you, and late: when the fence signals
+    /// after all, that goes to the [taint record](dma_fence::taint), with the place of this call. A fence that
+    /// is abandoned is there by itself. If either may happen, export it
+    /// [without a limit](crate::SwSync::export).
+    ///
+    /// That the fence failed is not told: the sync file signals without an error.
+    ///
+    /// ```no_run
+    /// use dma_fence::FenceContext;
+    /// use dma_fence_linux::Vgem;
+    /// let producer = FenceContext::hardware("gpu", "ring 0").new_fence();
+    /// let sync_file = Vgem::open()?.export(&producer.fence())?;
+    /// producer.signal(Ok(()));
+    /// assert!(sync_file.is_signaled()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new_fence`](Self::new_fence).
+    ///
+    /// # Context
+    /// Does not block; enables signaling. The signal costs its thread one request.
+    #[track_caller]
+    pub fn export(&self, fence: &Fence) -> Result<SyncFile, KernelError> {
+        let (producer, sync_file) = self.new_fence()?;
+        let (name, exported) = ((fence.context(), fence.seqno()), Location::caller());
+        when_signaled(fence, move |_| {
+            // It fails only for fences that have signaled, and only the kernel can have done that.
+            if producer.signal().is_err() {
+                taint::record_early_signal(name, exported);
+            }
+        });
+        Ok(sync_file)
     }
 
     /// A buffer of `size` bytes, rounded up to pages.

@@ -3,18 +3,11 @@
 mod common;
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::{is_signaled, open_fds, or_skip};
+use common::{alone, is_signaled, open_fds, or_skip};
 use dma_fence::Errno;
 use dma_fence_linux::{Access, AllocateError, DmaBuf, DmaHeap, KernelError, Udmabuf, Vgem};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-/// Who opens or counts file descriptors has this.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Runs it where no file descriptor is left.
 fn without_fds<T>(run: impl FnOnce() -> T) -> T {

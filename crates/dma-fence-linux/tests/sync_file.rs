@@ -2,21 +2,22 @@
 
 mod common;
 
-use common::{count_of, in_time, open_fds, or_skip, threads};
+use common::{alone, count_of, in_time, open_fds, or_skip, threads};
 use dma_fence::{Fence, FenceError, Status, WaitError};
 use dma_fence_linux::{FenceStatus, Reactor, SyncFile, Vgem, VgemFence};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::pipe;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::mpsc;
+use std::sync::{MutexGuard, mpsc};
 use std::time::Duration;
 
 /// Only ends a test that hangs; beyond the ten seconds after which vgem signals its fences.
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn vgem() -> Option<Vgem> {
-    or_skip("vgem", Vgem::open())
+fn vgem() -> Option<(MutexGuard<'static, ()>, Vgem)> {
+    let alone = alone();
+    or_skip("vgem", Vgem::open()).map(|vgem| (alone, vgem))
 }
 
 fn some(vgem: &Vgem, len: usize) -> (Vec<VgemFence>, Vec<SyncFile>) {
@@ -36,7 +37,7 @@ fn signal_all(producers: Vec<VgemFence>) {
 
 #[test]
 fn a_sync_file_tells_of_every_fence_in_it() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     // As many as fit in one system call, and more.
     for len in [1, 2, 16, 17, 100] {
         let (mut producers, files) = some(&vgem, len);
@@ -62,7 +63,7 @@ fn a_sync_file_tells_of_every_fence_in_it() {
 
 #[test]
 fn a_merged_file_has_the_name_it_was_given() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     let (producers, files) = some(&vgem, 2);
     let long = "a name that is longer than the kernel keeps of it";
     assert_eq!(files[0].merge(&files[1], "frame 7").unwrap().info().unwrap().name, "frame 7");
@@ -74,7 +75,7 @@ fn a_merged_file_has_the_name_it_was_given() {
 
 #[test]
 fn the_thread_itself_waits_as_long_as_it_says() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     let (producer, file) = vgem.new_fence().unwrap();
     assert_eq!(file.wait_timeout(Duration::ZERO), Ok(false));
     assert_eq!(file.wait_timeout(Duration::from_millis(20)), Ok(false));
@@ -89,7 +90,7 @@ fn the_thread_itself_waits_as_long_as_it_says() {
 
 #[test]
 fn a_deadline_is_a_hint() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     let (producer, file) = vgem.new_fence().unwrap();
     file.set_deadline(dma_fence::Timestamp::now()).unwrap();
     file.try_clone().unwrap().into_fence().unwrap().set_deadline(dma_fence::Timestamp::now());
@@ -101,7 +102,7 @@ fn a_deadline_is_a_hint() {
 
 #[test]
 fn an_import_of_a_signaled_file_leaves_nothing_behind() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     let (producer, file) = vgem.new_fence().unwrap();
     producer.signal().unwrap();
     let FenceStatus::Signaled(signal) = file.status().unwrap() else { panic!("signaled") };
@@ -115,7 +116,7 @@ fn an_import_of_a_signaled_file_leaves_nothing_behind() {
 
 #[test]
 fn a_pending_file_signals_its_fence_with_the_time_of_the_kernel() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     for ask in [Fence::wait as fn(&Fence) -> _, |fence| {
         assert!(fence.is_signaled());
         Ok(())
@@ -135,7 +136,7 @@ fn a_pending_file_signals_its_fence_with_the_time_of_the_kernel() {
 
 #[test]
 fn callbacks_and_futures_hear_of_the_kernel() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     let (producers, files) = some(&vgem, 3);
     let fence = merged(&files).into_fence().unwrap();
     assert_eq!((&*fence.driver_name(), &*fence.timeline_name()), ("sync_file", "merged"));
@@ -152,7 +153,7 @@ fn callbacks_and_futures_hear_of_the_kernel() {
 
 #[test]
 fn a_fence_that_nobody_has_any_more_gives_its_file_back() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     drop(Reactor::global().unwrap());
     let (producer, file) = vgem.new_fence().unwrap();
     let before = open_fds();
@@ -162,12 +163,20 @@ fn a_fence_that_nobody_has_any_more_gives_its_file_back() {
     drop(waited.on_signal(|_| ()).unwrap());
     drop(waited);
     assert_eq!(open_fds(), before);
+    // The file is still open here, and must not be watched for nobody.
+    let reactor = Reactor::new().unwrap();
+    let waited = file.try_clone().unwrap().into_fence_on(&reactor.handle()).unwrap();
+    waited.enable_signaling();
+    assert_eq!(watched_by(&reactor), 1);
+    drop(waited);
+    assert_eq!(watched_by(&reactor), 0);
     producer.signal().unwrap();
+    assert_eq!(reactor.dispatch(), Ok(0));
 }
 
 #[test]
 fn nothing_leaks() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     drop(Reactor::global().unwrap());
     let before = open_fds();
     for round in 0..10_000 / 4 {
@@ -192,7 +201,7 @@ fn nothing_leaks() {
 
 #[test]
 fn an_event_loop_dispatches_by_itself() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     let reactor = Reactor::new().unwrap();
     let (producers, files) = some(&vgem, 100);
     let fences: Vec<_> =
@@ -223,33 +232,41 @@ fn an_event_loop_dispatches_by_itself() {
 
 #[test]
 fn a_reactor_that_goes_leaves_nobody_waiting() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     drop(Reactor::global().unwrap());
     let before = open_fds();
     let reactor = Reactor::new().unwrap();
     let handle = reactor.handle();
     let ((a, first), (b, second)) = (vgem.new_fence().unwrap(), vgem.new_fence().unwrap());
     let ((c, third), (d, fourth)) = (vgem.new_fence().unwrap(), vgem.new_fence().unwrap());
+    let (sender, receiver) = mpsc::channel();
+    // A wait would ask the kernel by itself, before it sleeps.
+    let tell = |fence: &Fence| {
+        let sender = sender.clone();
+        fence.on_signal(move |_| sender.send(()).unwrap()).unwrap().detach();
+    };
     let first = first.into_fence_on(&handle).unwrap();
     let second = second.into_fence_on(&handle).unwrap();
-    first.enable_signaling();
+    tell(&first);
     drop(reactor);
     // Waited for before, waited for after, imported after.
     let third = third.into_fence_on(&handle).unwrap();
     let fourth = fourth.into_fence_on(&handle).unwrap();
-    fourth.enable_signaling();
+    [&second, &third, &fourth].into_iter().for_each(tell);
     signal_all(vec![a, b, c]);
-    for fence in [&first, &second, &third] {
-        assert_eq!(fence.wait_timeout(LIMIT), Ok(()));
+    for _ in 0..3 {
+        receiver.recv_timeout(LIMIT).unwrap();
     }
+    assert!(!fourth.is_signaled());
+    d.signal().unwrap();
+    receiver.recv_timeout(LIMIT).unwrap();
     drop((first, second, third, fourth, handle));
     in_time(LIMIT, || open_fds() == before);
-    d.signal().unwrap();
 }
 
 #[test]
 fn a_callback_that_panics_does_not_stop_the_reactor() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     let ((a, first), (b, second)) = (vgem.new_fence().unwrap(), vgem.new_fence().unwrap());
     let (first, second) = (first.into_fence().unwrap(), second.into_fence().unwrap());
     let (sender, receiver) = mpsc::channel();
@@ -266,13 +283,16 @@ fn a_callback_that_panics_does_not_stop_the_reactor() {
 
 #[test]
 fn another_kind_of_file_is_handed_back() {
-    let (read, _write) = pipe().unwrap();
-    let before = open_fds();
-    let refused = SyncFile::new(read).unwrap_err();
-    assert_eq!(refused.error.errno().raw(), 25, "ENOTTY");
-    assert!(refused.to_string().contains("not a sync file"));
-    assert_eq!(open_fds(), before);
-    let Some(vgem) = vgem() else { return };
+    {
+        let _alone = alone();
+        let (read, _write) = pipe().unwrap();
+        let before = open_fds();
+        let refused = SyncFile::new(read).unwrap_err();
+        assert_eq!(refused.error.errno().raw(), 25, "ENOTTY");
+        assert!(refused.to_string().contains("not a sync file"));
+        assert_eq!(open_fds(), before);
+    }
+    let Some((_alone, vgem)) = vgem() else { return };
     let dma_buf = vgem.new_buffer(1).unwrap().dma_buf().unwrap();
     assert!(SyncFile::new(dma_buf).is_err());
     let (producer, file) = vgem.new_fence().unwrap();
@@ -291,7 +311,7 @@ fn spoil(sync_file: RawFd) {
 
 #[test]
 fn a_file_that_somebody_else_closed_hangs_nobody() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     let (producer, file) = vgem.new_fence().unwrap();
     spoil(file.as_fd().as_raw_fd());
     let refused = file.into_fence().unwrap_err();
@@ -310,7 +330,7 @@ fn a_file_that_somebody_else_closed_hangs_nobody() {
 
 #[test]
 fn without_file_descriptors_nothing_is_lost() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     drop(Reactor::global().unwrap());
     let ((a, first), (b, second)) = (vgem.new_fence().unwrap(), vgem.new_fence().unwrap());
     let limit = getrlimit(Resource::Nofile);
@@ -332,7 +352,7 @@ fn without_file_descriptors_nothing_is_lost() {
 
 #[test]
 fn a_producer_that_was_killed_signals_in_finite_time() {
-    let Some(vgem) = vgem() else { return };
+    let Some((_alone, vgem)) = vgem() else { return };
     let (producer, file) = vgem.new_fence().unwrap();
     drop(producer);
     let fence = file.into_fence().unwrap();

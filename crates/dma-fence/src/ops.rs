@@ -1,14 +1,14 @@
 //! Hooks of a backend, all absent by default.
 
-use crate::{Errno, Fence, Timestamp};
+use crate::{Fence, Signal, Timestamp};
 
 /// What a backend found when it was asked to enable signaling.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Enabled {
     /// A signal will come.
     WillSignal,
-    /// The operation had ended already; the fence signals at once with this result.
-    Done(Result<(), Errno>),
+    /// The operation had ended already; the fence signals at once, as this says.
+    Done(Signal),
 }
 
 /// What a backend may add to its fences.
@@ -24,14 +24,14 @@ pub enum Enabled {
 /// dependencies belongs into callbacks, which do not nest.
 ///
 /// ```
-/// use dma_fence::{Enabled, Errno, FenceContext, FenceOps};
+/// use dma_fence::{FenceContext, FenceOps, Signal};
 /// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// struct Register(AtomicBool);
 /// impl FenceOps for Register {
 ///     fn polls(&self) -> bool { true }
-///     fn poll(&self) -> Option<Result<(), Errno>> { self.0.load(Ordering::Acquire).then_some(Ok(())) }
+///     fn poll(&self) -> Option<Signal> { self.0.load(Ordering::Acquire).then(|| Signal::now(Ok(()))) }
 /// }
 ///
 /// let context = FenceContext::hardware("gpu", "ring 0");
@@ -70,11 +70,11 @@ pub trait FenceOps: Send + Sync + 'static {
         false
     }
 
-    /// Has the operation ended? `Some` signals the fence with that result.
+    /// Has the operation ended? `Some` signals the fence, as it says.
     ///
     /// An optimisation for those who look before the interrupt comes: the producer still signals.
     #[doc(alias = "signaled")]
-    fn poll(&self) -> Option<Result<(), Errno>> {
+    fn poll(&self) -> Option<Signal> {
         None
     }
 

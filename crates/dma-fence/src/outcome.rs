@@ -12,6 +12,13 @@ pub struct Signal {
     pub timestamp: Timestamp,
 }
 
+impl Signal {
+    /// The operation has ended at this moment.
+    pub fn now(result: Result<(), Errno>) -> Self {
+        Signal { result, timestamp: Timestamp::now() }
+    }
+}
+
 /// The state of a fence at one moment.
 #[doc(alias = "dma_fence_get_status")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

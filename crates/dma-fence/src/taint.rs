@@ -1,5 +1,6 @@
 //! The process-wide record of what went wrong: fences that lost their producer, memory leaked on purpose
-//! because a device may still use it, and violations of the [contract](crate::contract).
+//! because a device may still use it, signals that others got too early, and violations of the
+//! [contract](crate::contract).
 //!
 //! A process without such events is not [tainted](is_tainted), so a test or a health check may assert
 //! just that. With feature `tracing` each event is logged as a warning too, with the fields `kind`,
@@ -42,6 +43,8 @@ pub struct Counts {
     pub leaks: u64,
     /// How much memory that was, in bytes.
     pub leaked_bytes: u64,
+    /// Fences that others were told had signaled before they had.
+    pub early_signals: u64,
     /// Violations of the contract, each pair of places once.
     pub violations: u64,
 }
@@ -52,6 +55,7 @@ pub const KEPT: usize = 64;
 static ABANDONED: AtomicU64 = AtomicU64::new(0);
 static LEAKS: AtomicU64 = AtomicU64::new(0);
 static LEAKED_BYTES: AtomicU64 = AtomicU64::new(0);
+static EARLY_SIGNALS: AtomicU64 = AtomicU64::new(0);
 static VIOLATIONS: AtomicU64 = AtomicU64::new(0);
 static RECENT: Mutex<Ring> = Mutex::new(Ring { records: [const { None }; KEPT], next: 0 });
 
@@ -66,6 +70,7 @@ pub fn counts() -> Counts {
         abandoned: ABANDONED.load(Ordering::Relaxed),
         leaks: LEAKS.load(Ordering::Relaxed),
         leaked_bytes: LEAKED_BYTES.load(Ordering::Relaxed),
+        early_signals: EARLY_SIGNALS.load(Ordering::Relaxed),
         violations: VIOLATIONS.load(Ordering::Relaxed),
     }
 }
@@ -100,6 +105,27 @@ pub fn record_leak(what: &'static str, bytes: u64) {
     LEAKS.fetch_add(1, Ordering::Relaxed);
     LEAKED_BYTES.fetch_add(bytes, Ordering::Relaxed);
     record(Event::Leak { what, bytes }, Location::caller());
+}
+
+/// Others were told that a fence had signaled before it had, and may have used what the device was still
+/// using: a stand-in for the fence outside the library has a time limit of its own.
+///
+/// `fence` is its context and sequence number, `exported` where it was given to others.
+///
+/// ```
+/// use dma_fence::{FenceContext, taint};
+/// use std::panic::Location;
+/// let producer = FenceContext::hardware("gpu", "ring 0").new_fence();
+/// taint::record_early_signal((producer.context(), producer.seqno()), Location::caller());
+/// assert!(taint::counts().early_signals > 0);
+/// # producer.signal(Ok(()));
+/// ```
+///
+/// # Context
+/// As [`record_leak`].
+pub fn record_early_signal(fence: (u64, u64), exported: &'static Location<'static>) {
+    EARLY_SIGNALS.fetch_add(1, Ordering::Relaxed);
+    record(Event::EarlySignal { fence }, exported);
 }
 
 /// `made` is where the producer came from, for where it went is a drop.

@@ -229,7 +229,7 @@ fn a_panicking_hook_of_a_member_does_not_stop_the_walk() {
 #[test]
 fn a_hook_of_a_member_that_is_done_takes_the_walk_on() {
     let context = hardware();
-    let done = OnEnable(|_: &Fence| Enabled::Done(Err(Errno::EIO)));
+    let done = OnEnable(|_: &Fence| Enabled::Done(Signal::now(Err(Errno::EIO))));
     let first = context.new_fence();
     let second = context.new_fence_with(Arc::new(done));
     let array = FenceArray::new(vec![first.fence(), second.fence()]).unwrap();

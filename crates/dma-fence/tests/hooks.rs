@@ -4,7 +4,9 @@
 mod common;
 
 use common::{Backend, Later, Log, OnEnable, OnPoll, hardware, in_time, panic_of};
-use dma_fence::{Enabled, Errno, Fence, FenceError, FenceOps, Status, Timestamp, WaitError};
+use dma_fence::{
+    Enabled, Errno, Fence, FenceError, FenceOps, Signal, Status, Timestamp, WaitError,
+};
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -144,7 +146,7 @@ impl FenceOps for Plain {}
 struct PollsUnasked;
 
 impl FenceOps for PollsUnasked {
-    fn poll(&self) -> Option<Result<(), Errno>> {
+    fn poll(&self) -> Option<Signal> {
         unreachable!("nobody was to ask")
     }
 }
@@ -221,7 +223,7 @@ fn an_enable_hook_that_loses_the_producer_cannot_signal_the_fence() {
     let slot = later.clone();
     let hook = OnEnable(move |_: &_| {
         drop(slot.lock().unwrap().take());
-        Enabled::Done(Ok(()))
+        Enabled::Done(Signal::now(Ok(())))
     });
     let producer = context.new_fence_with(Arc::new(hook));
     let fence = producer.fence();
@@ -315,4 +317,30 @@ fn a_wait_of_any_kind_hears_what_the_backend_knows_already() {
     let producer = hardware().new_fence_with(Arc::new(OnPoll(|| Some(Ok(())))));
     let fence = producer.fence();
     assert_eq!(in_time(move || pollster::block_on(fence.into_future())), Ok(()));
+}
+
+/// A device that wrote down when it was done.
+struct Recorded(Signal);
+
+impl FenceOps for Recorded {
+    fn enable_signaling(&self, _: &Fence) -> Enabled {
+        Enabled::Done(self.0)
+    }
+    fn polls(&self) -> bool {
+        true
+    }
+    fn poll(&self) -> Option<Signal> {
+        Some(self.0)
+    }
+}
+
+#[test]
+fn a_hook_says_when_the_operation_ended() {
+    let signal = Signal { result: Err(Errno::EIO), timestamp: Timestamp::from_nanos(7) };
+    for ask in [|fence: &Fence| assert!(fence.is_signaled()), Fence::enable_signaling] {
+        let producer = hardware().new_fence_with(Arc::new(Recorded(signal)));
+        let fence = producer.fence();
+        ask(&fence);
+        assert_eq!(fence.status(), Status::Signaled(signal));
+    }
 }

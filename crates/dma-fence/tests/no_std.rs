@@ -3,8 +3,8 @@
 
 use dma_fence::platform::{Platform, install};
 use dma_fence::{
-    DriverFence, Enabled, Errno, Fence, FenceArray, FenceContext, FenceError, FenceOps, Status,
-    Timestamp, all_of, any_of,
+    DriverFence, Enabled, Errno, Fence, FenceArray, FenceContext, FenceError, FenceOps, Signal,
+    Status, Timestamp, all_of, any_of,
 };
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
@@ -141,7 +141,7 @@ fn a_backend_is_asked() {
     struct Done;
     impl FenceOps for Done {
         fn enable_signaling(&self, _: &Fence) -> Enabled {
-            Enabled::Done(Ok(()))
+            Enabled::Done(Signal::now(Ok(())))
         }
     }
     host();

@@ -85,6 +85,20 @@ fn a_leak_is_recorded_where_it_was_given_up() {
     assert!(record.to_string().contains("a ring buffer"));
 }
 
+#[test]
+fn an_early_signal_is_recorded_where_the_fence_was_exported() {
+    let _alone = alone();
+    let before = taint::counts().early_signals;
+    let fence = (u64::MAX, 7);
+    taint::record_early_signal(fence, here());
+    let line = line!() - 1;
+    assert!(taint::counts().early_signals > before);
+    let record = record_of(fence);
+    assert_eq!(record.kind(), Kind::EarlySignal);
+    assert_eq!((record.location().file(), record.location().line()), (file!(), line));
+    assert!(record.to_string().contains(&format!("{}:7", u64::MAX)));
+}
+
 /// Under Miri the system sees the interpreter's thread.
 #[cfg(all(target_os = "linux", not(miri)))]
 #[test]

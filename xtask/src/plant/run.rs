@@ -10,9 +10,9 @@ use std::{
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Longer than any test takes that passes; the tests' own limit is a minute.
@@ -153,23 +153,10 @@ fn output_in_time(command: &mut Command) -> io::Result<Option<String>> {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut stdout = child.stdout.take().expect("it is piped");
     let reader = thread::spawn(move || io::read_to_string(&mut stdout));
-    if !ends_in_time(&mut child)? {
+    if !shell::ends_in_time(&mut child, HANGS)? {
         return Ok(None);
     }
     Ok(Some(reader.join().expect("reading does not panic")?))
-}
-
-fn ends_in_time(child: &mut Child) -> io::Result<bool> {
-    let started = Instant::now();
-    while child.try_wait()?.is_none() {
-        if started.elapsed() > HANGS {
-            child.kill()?;
-            child.wait()?;
-            return Ok(false);
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(true)
 }
 
 /// Makes `to` the same as `from`, and touches only what differs, so that little is built anew.

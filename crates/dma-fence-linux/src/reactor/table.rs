@@ -51,7 +51,7 @@ impl Table {
         self.lock().closed
     }
 
-    /// Nobody dispatches any more: fences that are waited for are lost, and those to come.
+    /// Nobody dispatches any more: what is pending is lost, and what is still to come.
     pub(super) fn close(&self) {
         let fences: Vec<Entry> = {
             let mut entries = self.lock();

@@ -1,11 +1,12 @@
 //! A sync file as a fence of the library.
 
 use core::fmt;
-use std::borrow::Cow;
+use std::os::fd::AsFd;
 
-use dma_fence::{Fence, FenceContext};
+use dma_fence::{Fence, FenceContext, Signal};
 
-use super::{FenceInfo, FenceStatus, SyncFile, Watched};
+use super::info::{text, total, with_raw_info};
+use super::{FenceStatus, SyncFile, Watched};
 use crate::error::KernelError;
 use crate::reactor::{Reactor, ReactorHandle};
 
@@ -43,35 +44,32 @@ impl SyncFile {
         self,
         reactor: impl FnOnce() -> Result<ReactorHandle, KernelError>,
     ) -> Result<Fence, ImportError> {
-        match self.status() {
-            Ok(FenceStatus::Signaled(signal)) => Ok(Fence::signaled_with(signal)),
-            Ok(FenceStatus::Pending) => self.watch(reactor),
+        let context = match self.context() {
+            Ok(Found::Signaled(signal)) => return Ok(Fence::signaled_with(signal)),
+            Ok(Found::Pending(context)) => context,
+            Err(error) => return Err(ImportError { file: self, error }),
+        };
+        match reactor() {
+            Ok(reactor) => Ok(Watched::start(self, &context, &reactor)),
             Err(error) => Err(ImportError { file: self, error }),
         }
     }
 
-    fn watch(
-        self,
-        reactor: impl FnOnce() -> Result<ReactorHandle, KernelError>,
-    ) -> Result<Fence, ImportError> {
-        let prepared = self.info().and_then(|info| Ok((info, reactor()?)));
-        match prepared {
-            Ok((info, reactor)) => {
-                let (driver, timeline) = names(info.fences, info.name);
-                let context = FenceContext::hardware(driver, timeline);
-                Ok(Watched::start(self, &context, &reactor))
-            }
-            Err(error) => Err(ImportError { file: self, error }),
-        }
+    /// The context of the fence to be, unless there is nothing to wait for: all from one system call.
+    fn context(&self) -> Result<Found, KernelError> {
+        with_raw_info(self.as_fd(), |info, fences| match total(fences) {
+            FenceStatus::Signaled(signal) => Found::Signaled(signal),
+            FenceStatus::Pending => Found::Pending(match fences {
+                [only] => FenceContext::hardware(text(&only.driver_name), text(&only.obj_name)),
+                _ => FenceContext::hardware("sync_file", text(&info.name)),
+            }),
+        })
     }
 }
 
-/// Driver and timeline of a single fence; of several, that it is a sync file of that name.
-fn names(mut fences: Vec<FenceInfo>, name: String) -> (Cow<'static, str>, Cow<'static, str>) {
-    match fences.pop() {
-        Some(only) if fences.is_empty() => (only.driver.into(), only.timeline.into()),
-        _ => ("sync_file".into(), name.into()),
-    }
+enum Found {
+    Signaled(Signal),
+    Pending(FenceContext),
 }
 
 /// A sync file did not become a fence.

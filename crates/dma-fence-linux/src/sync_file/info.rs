@@ -43,7 +43,7 @@ impl SyncFileInfo {
     /// The sync file as a whole: pending as long as any fence is; else with the error that came first in
     /// time, if any, and the latest time.
     pub fn status(&self) -> FenceStatus {
-        total(self.fences.iter().map(|fence| fence.status))
+        sum(self.fences.iter().map(|fence| fence.status))
     }
 }
 
@@ -72,14 +72,14 @@ impl SyncFile {
     /// # Context
     /// As [`info`](Self::info).
     pub fn status(&self) -> Result<FenceStatus, KernelError> {
-        with_raw_info(self.as_fd(), |_, fences| total(fences.iter().map(status)))
+        with_raw_info(self.as_fd(), |_, fences| total(fences))
     }
 }
 
 /// Most sync files have fewer fences than this: one system call, no allocation.
 const FEW: usize = 16;
 
-fn with_raw_info<R>(
+pub(super) fn with_raw_info<R>(
     fd: BorrowedFd<'_>,
     look: impl FnOnce(&uapi::SyncFileInfo, &[uapi::SyncFenceInfo]) -> R,
 ) -> Result<R, KernelError> {
@@ -97,7 +97,11 @@ fn with_raw_info<R>(
     }
 }
 
-fn total(statuses: impl Iterator<Item = FenceStatus>) -> FenceStatus {
+pub(super) fn total(fences: &[uapi::SyncFenceInfo]) -> FenceStatus {
+    sum(fences.iter().map(status))
+}
+
+fn sum(statuses: impl Iterator<Item = FenceStatus>) -> FenceStatus {
     let mut latest = Timestamp::ZERO;
     let mut failed: Option<(Timestamp, Errno)> = None;
     for status in statuses {
@@ -136,7 +140,7 @@ fn status(info: &uapi::SyncFenceInfo) -> FenceStatus {
 }
 
 /// Up to the first zero; drivers may name things in any encoding.
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
@@ -152,7 +156,7 @@ mod tests {
     #[test]
     fn the_error_that_came_first_in_time_counts() {
         let (ok, io, noent) = (signaled(9, Ok(())), Err(Errno::EIO), Err(Errno::ENOENT));
-        let of = |statuses: &[FenceStatus]| total(statuses.iter().copied());
+        let of = |statuses: &[FenceStatus]| sum(statuses.iter().copied());
         assert_eq!(of(&[ok, signaled(5, io), signaled(3, noent)]), signaled(9, noent));
         // Of two at the same time the first listed.
         assert_eq!(of(&[signaled(5, io), signaled(5, noent)]), signaled(5, io));

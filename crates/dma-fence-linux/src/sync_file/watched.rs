@@ -89,10 +89,12 @@ impl FenceOps for Watched {
         true
     }
 
-    /// Signals the fence itself, for the kernel knows the time.
-    fn poll(&self) -> Option<Result<(), dma_fence::Errno>> {
-        self.look();
-        None
+    fn poll(&self) -> Option<Signal> {
+        match self.file.status() {
+            Ok(FenceStatus::Signaled(signal)) => Some(signal),
+            // What went wrong is for those to say who wait.
+            Ok(FenceStatus::Pending) | Err(_) => None,
+        }
     }
 
     fn set_deadline(&self, deadline: Timestamp) {

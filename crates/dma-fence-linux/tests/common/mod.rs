@@ -4,7 +4,7 @@
 use std::env;
 use std::fmt::Display;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,12 @@ pub(crate) fn or_skip<T, E: Display>(device: &str, found: Result<T, E>) -> Optio
 pub(crate) fn is_signaled(sync_file: impl AsFd) -> bool {
     let mut fds = [PollFd::new(&sync_file, PollFlags::IN)];
     poll(&mut fds, Some(&Timespec::default())).unwrap() == 1
+}
+
+/// Tests that count what the whole process has, and those that change it, run one after the other.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How many file descriptors the process has.

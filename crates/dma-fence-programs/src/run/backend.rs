@@ -2,7 +2,7 @@
 
 use crate::model::{FenceId, Heard};
 use crate::op::Backend;
-use dma_fence::{Enabled, Errno, Fence, FenceOps, Timestamp};
+use dma_fence::{Enabled, Errno, Fence, FenceOps, Signal, Timestamp};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Wake;
@@ -10,7 +10,7 @@ use std::task::Wake;
 /// A backend.
 pub(super) struct Hooks {
     seen: Arc<Seen>,
-    answer: Enabled,
+    done: Option<Result<(), Errno>>,
     polls: bool,
 }
 
@@ -24,13 +24,13 @@ struct Seen {
 impl FenceOps for Hooks {
     fn enable_signaling(&self, _: &Fence) -> Enabled {
         self.seen.heard.lock().unwrap().push(Heard::Enable);
-        self.answer
+        self.done.map_or(Enabled::WillSignal, |result| Enabled::Done(Signal::now(result)))
     }
     fn polls(&self) -> bool {
         self.polls
     }
-    fn poll(&self) -> Option<Result<(), Errno>> {
-        *self.seen.ended.lock().unwrap()
+    fn poll(&self) -> Option<Signal> {
+        self.seen.ended.lock().unwrap().map(Signal::now)
     }
     fn set_deadline(&self, deadline: Timestamp) {
         self.seen.heard.lock().unwrap().push(Heard::Deadline(deadline));
@@ -47,12 +47,12 @@ pub(super) struct Probe {
 impl Probe {
     pub(super) fn new(fence: FenceId, backend: Backend) -> (Arc<Hooks>, Probe) {
         let seen = Arc::<Seen>::default();
-        let answer = match backend {
-            Backend::Done(error) => Enabled::Done(error.map_or(Ok(()), Err)),
-            Backend::Absent | Backend::Silent | Backend::Polled => Enabled::WillSignal,
+        let done = match backend {
+            Backend::Done(error) => Some(error.map_or(Ok(()), Err)),
+            Backend::Absent | Backend::Silent | Backend::Polled => None,
         };
         let polls = backend == Backend::Polled;
-        let hooks = Arc::new(Hooks { seen: seen.clone(), answer, polls });
+        let hooks = Arc::new(Hooks { seen: seen.clone(), done, polls });
         let backend = Arc::downgrade(&hooks);
         (hooks, Probe { fence, seen, backend })
     }

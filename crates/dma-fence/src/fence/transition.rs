@@ -102,8 +102,8 @@ impl Fence {
     }
 
     /// What a hook says counts only as long as the producer is there.
-    fn complete_for_hook(&self, result: Result<(), Errno>) {
-        self.complete_from(&[Life::Pending], result, Timestamp::now());
+    fn complete_for_hook(&self, signal: Signal) {
+        self.complete_from(&[Life::Pending], signal.result, signal.timestamp);
     }
 
     fn complete_from(
@@ -168,8 +168,8 @@ impl Fence {
     pub(crate) fn poll(&self) -> Life {
         if self.is_container() {
             kind::poll(self);
-        } else if let Some(result) = self.ops().and_then(|ops| ops.poll()) {
-            self.complete_for_hook(result);
+        } else if let Some(signal) = self.ops().and_then(|ops| ops.poll()) {
+            self.complete_for_hook(signal);
         }
         self.life()
     }
@@ -203,8 +203,8 @@ impl Fence {
         drain::scope(|| match ops {
             _ if self.is_container() => kind::enable(self),
             Some(ops) => {
-                if let Some(Enabled::Done(result)) = drain::guarded(|| ops.enable_signaling(self)) {
-                    self.complete_for_hook(result);
+                if let Some(Enabled::Done(signal)) = drain::guarded(|| ops.enable_signaling(self)) {
+                    self.complete_for_hook(signal);
                 }
                 drain::guarded(|| drop(ops));
             }

@@ -16,6 +16,8 @@ pub enum Kind {
     Abandoned,
     /// Memory was leaked on purpose.
     Leak,
+    /// Others were told that a fence had signaled before it had.
+    EarlySignal,
     /// The contract was violated.
     Violation,
 }
@@ -25,6 +27,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Kind::Abandoned => "abandoned",
             Kind::Leak => "leak",
+            Kind::EarlySignal => "early signal",
             Kind::Violation => "violation",
         })
     }
@@ -49,6 +52,9 @@ pub(super) enum Event {
         what: &'static str,
         bytes: u64,
     },
+    EarlySignal {
+        fence: (u64, u64),
+    },
     #[cfg_attr(not(feature = "contract"), expect(dead_code, reason = "nothing is checked"))]
     Violation(Violation),
 }
@@ -63,6 +69,7 @@ impl Record {
         match self.event {
             Event::Abandoned { .. } => Kind::Abandoned,
             Event::Leak { .. } => Kind::Leak,
+            Event::EarlySignal { .. } => Kind::EarlySignal,
             Event::Violation(_) => Kind::Violation,
         }
     }
@@ -73,7 +80,8 @@ impl Record {
     }
 
     /// Where: for an abandoned fence where its producer was made, for a leak where the memory was given
-    /// up, for a violation where the forbidden step was taken.
+    /// up, for an early signal where the fence was exported, for a violation where the forbidden step
+    /// was taken.
     pub fn location(&self) -> &'static Location<'static> {
         self.location
     }
@@ -94,6 +102,7 @@ impl Record {
         match &self.event {
             Event::Abandoned { context, seqno } => Some((context.id, *seqno)),
             Event::Leak { .. } => None,
+            Event::EarlySignal { fence } => Some(*fence),
             Event::Violation(violation) => violation.fence(),
         }
     }
@@ -159,6 +168,10 @@ impl fmt::Display for Record {
             Event::Leak { what, bytes } => {
                 write!(f, "{bytes} bytes leaked on purpose at {location}: {what}")
             }
+            Event::EarlySignal { fence: (context, seqno) } => write!(
+                f,
+                "fence {context}:{seqno}, exported at {location}, was signaled to others before it had"
+            ),
             // It names its places itself.
             Event::Violation(violation) => write!(f, "{violation}"),
         }?;

@@ -3,7 +3,7 @@
 
 pub(crate) mod allocator;
 
-use dma_fence::{DriverFence, Enabled, Errno, Fence, FenceContext, FenceOps, Timestamp};
+use dma_fence::{DriverFence, Enabled, Errno, Fence, FenceContext, FenceOps, Signal, Timestamp};
 use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -107,7 +107,7 @@ impl<T> Log<T> {
 /// A backend that counts how often it is asked and answers what it is told to.
 pub(crate) struct Backend {
     polls: bool,
-    enable: Enabled,
+    done: Option<Result<(), Errno>>,
     pub(crate) finished: Mutex<Option<Result<(), Errno>>>,
     pub(crate) enabled: AtomicUsize,
     pub(crate) polled: AtomicUsize,
@@ -115,10 +115,10 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    fn with(polls: bool, enable: Enabled) -> Arc<Backend> {
+    fn with(polls: bool, done: Option<Result<(), Errno>>) -> Arc<Backend> {
         Arc::new(Backend {
             polls,
-            enable,
+            done,
             finished: Mutex::default(),
             enabled: AtomicUsize::default(),
             polled: AtomicUsize::default(),
@@ -126,13 +126,13 @@ impl Backend {
         })
     }
     pub(crate) fn silent() -> Arc<Backend> {
-        Backend::with(false, Enabled::WillSignal)
+        Backend::with(false, None)
     }
     pub(crate) fn polled() -> Arc<Backend> {
-        Backend::with(true, Enabled::WillSignal)
+        Backend::with(true, None)
     }
     pub(crate) fn already_done(result: Result<(), Errno>) -> Arc<Backend> {
-        Backend::with(false, Enabled::Done(result))
+        Backend::with(false, Some(result))
     }
     pub(crate) fn finish(&self, result: Result<(), Errno>) {
         *self.finished.lock().unwrap() = Some(result);
@@ -154,14 +154,14 @@ impl FenceOps for Backend {
     }
     fn enable_signaling(&self, _: &Fence) -> Enabled {
         self.enabled.fetch_add(1, Ordering::SeqCst);
-        self.enable
+        self.done.map_or(Enabled::WillSignal, |result| Enabled::Done(Signal::now(result)))
     }
     fn polls(&self) -> bool {
         self.polls
     }
-    fn poll(&self) -> Option<Result<(), Errno>> {
+    fn poll(&self) -> Option<Signal> {
         self.polled.fetch_add(1, Ordering::SeqCst);
-        *self.finished.lock().unwrap()
+        self.finished.lock().unwrap().map(Signal::now)
     }
     fn set_deadline(&self, deadline: Timestamp) {
         self.deadlines.lock().unwrap().push(deadline);
@@ -184,8 +184,8 @@ impl<F: Fn() -> Option<Result<(), Errno>> + Send + Sync + 'static> FenceOps for 
     fn polls(&self) -> bool {
         true
     }
-    fn poll(&self) -> Option<Result<(), Errno>> {
-        (self.0)()
+    fn poll(&self) -> Option<Signal> {
+        (self.0)().map(Signal::now)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::common::Random;
 use crate::ledger::{Ledger, Live};
 use dma_fence::{
     ContextKind, DriverFence, Errno, Fence, FenceContext, FenceOps, ReservationObject, SeqnoOrder,
+    Signal,
 };
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,8 +44,8 @@ impl FenceOps for Backend {
     fn polls(&self) -> bool {
         true
     }
-    fn poll(&self) -> Option<Result<(), Errno>> {
-        (self.polled.fetch_add(1, SeqCst) >= self.done_at).then_some(Ok(()))
+    fn poll(&self) -> Option<Signal> {
+        (self.polled.fetch_add(1, SeqCst) >= self.done_at).then(|| Signal::now(Ok(())))
     }
 }
 

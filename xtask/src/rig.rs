@@ -1,0 +1,134 @@
+//! The tests on a known kernel, with devices that few machines have, in a virtual machine.
+//!
+//! The kernel is Debian's, from a package that is unpacked and not installed, or built from one. The guest has no disk: the
+//! initramfs holds the tests, busybox and the kernel's modules. `rig/init.sh` runs the tests one by one, and
+//! what it prints is what is known of them here.
+
+mod apt;
+mod binaries;
+mod cpio;
+mod guest;
+mod host;
+mod initramfs;
+mod kernel;
+mod outcome;
+mod tools;
+mod transcript;
+
+use std::{
+    env, fs,
+    path::{self, Path, PathBuf},
+    time::Duration,
+};
+
+use crate::shell::{self, Result};
+use binaries::Test;
+
+#[derive(Default, clap::Args)]
+pub(crate) struct Args {
+    /// Run only the tests whose name, file::test, contains this
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+
+    /// Instead of running the tests, give a shell in the guest, which has them in /tests
+    #[arg(long, conflicts_with = "filter")]
+    shell: bool,
+
+    /// Keep the initramfs and the console's log, and say where
+    #[arg(long)]
+    keep: bool,
+
+    /// Build the newest kernel that Debian has the source of, with sw_sync and lock debugging
+    ///
+    /// Takes a quarter of an hour the first time. What lock debugging reports is a failure.
+    #[arg(long)]
+    kernel_source: bool,
+
+    /// Only install and download what is needed
+    #[arg(long)]
+    prepare: bool,
+
+    /// How long the guest may take [default: 900]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+
+    /// Where the kernel is kept between runs; remove it for a newer one
+    ///
+    /// The default comes from DMA_FENCE_RIG_CACHE, else it is `rig` in cargo's target directory.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+/// As the emulator is slow and the machine may be busy: only what hangs takes that long.
+const TIMEOUT: u64 = 900;
+
+pub(crate) fn run(args: &Args) -> Result {
+    tools::install(tools::RUN)?;
+    let cache = cache(args)?;
+    let kernel = if args.kernel_source { kernel::source(&cache)? } else { kernel::stock(&cache)? };
+    if args.prepare {
+        return Ok(());
+    }
+    let binaries = binaries::build()?;
+    let filter = args.filter.as_deref().unwrap_or("");
+    let tests: Vec<Test> =
+        binaries.tests()?.into_iter().filter(|test| test.to_string().contains(filter)).collect();
+    if tests.is_empty() {
+        return Err(format!("no test's name contains {filter:?}"));
+    }
+    // What compares with files of the package needs a compiler, and no device.
+    let (on_host, in_guest): (Vec<_>, Vec<_>) = tests.into_iter().partition(host::runs);
+
+    let dir = Directory::create(args.keep)?;
+    let initramfs = dir.path.join("initramfs.cpio");
+    initramfs::write(&initramfs, &kernel, &binaries, &in_guest)?;
+    if args.shell {
+        return guest::shell(&kernel, &initramfs);
+    }
+    let mut outcomes = Vec::new();
+    for test in &on_host {
+        outcomes.push(host::run(test, &binaries, &kernel)?);
+    }
+    if !in_guest.is_empty() {
+        let limit = Duration::from_secs(args.timeout.unwrap_or(TIMEOUT));
+        let log = dir.path.join("console.log");
+        outcomes.extend(guest::run(&kernel, &initramfs, &in_guest, limit, &log)?);
+    }
+    outcome::report(&outcomes)
+}
+
+fn cache(args: &Args) -> Result<PathBuf> {
+    let inherited = || env::var_os("DMA_FENCE_RIG_CACHE").map(PathBuf::from);
+    let chosen = args.cache.clone().or_else(inherited);
+    let dir = chosen.unwrap_or_else(|| shell::target_dir().join("rig"));
+    path::absolute(&dir).map_err(at(&dir))
+}
+
+/// A new directory for one run.
+struct Directory {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Directory {
+    fn create(keep: bool) -> Result<Self> {
+        let path = shell::target_dir().join(format!("rig-run-{}", std::process::id()));
+        fs::create_dir_all(&path).map_err(at(&path))?;
+        Ok(Self { path, keep })
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if self.keep {
+            eprintln!("initramfs and console.log are in {}", self.path.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Says with which file something went wrong.
+fn at(path: &Path) -> impl Fn(std::io::Error) -> String {
+    move |error| format!("{}: {error}", path.display())
+}

@@ -1,0 +1,37 @@
+#!/bin/busybox sh
+# All that runs in the guest before and between the tests. Lines that begin with @rig are for
+# transcript.rs; everything else is what a test, or the kernel, had to say.
+/bin/busybox --install -s /bin
+export PATH=/bin
+mark() { printf '\n@rig %s\n' "$*"; }
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mount -t debugfs debugfs /sys/kernel/debug
+mkdir /dev/shm
+mount -t tmpfs tmpfs /dev/shm
+. /environment
+ln -s "$COMMAND" /bin
+
+loaded=0
+for module in $(ls /modules); do
+    insmod "/modules/$module" || loaded=1
+done
+
+if [ "$rig" = shell ]; then
+    echo "The tests are in /tests; \`poweroff -f\` or ^D ends it."
+    setsid cttyhack sh
+    poweroff -f
+fi
+
+mark exit $loaded
+dmesg -c
+while read -r suite test; do
+    mark "test $suite::$test"
+    timeout -s KILL "$TEST_TIMEOUT" "/tests/$suite" --exact "$test" --nocapture </dev/null 2>&1
+    mark exit $?
+    dmesg -c
+done </list
+mark end
+poweroff -f
