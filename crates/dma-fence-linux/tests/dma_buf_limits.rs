@@ -100,4 +100,6 @@ fn nothing_stays_open() {
         }
     }
     assert_eq!(open_fds(), before);
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    assert!(!maps.contains("/dmabuf:"), "{maps}");
 }
