@@ -1,10 +1,13 @@
 //! The command line.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-/// Copy files through a pipeline in which every buffer is guarded by DMA fences.
+/// Copy files through a pipeline in which every buffer is guarded by DMA fences; look at the kernel's fences.
 #[derive(Debug, Parser)]
 #[command(name = "dma-fence", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -15,6 +18,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Copy(CopyArgs),
+    Info(InfoArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete in
@@ -133,6 +137,78 @@ JSON fields (--json):
                        exit_status; with fence_failed and fence_abandoned also fence, chunk; with
                        fence_abandoned also quarantined_buffers, released_buffers and
                        taint (abandoned_fences, leaks, leaked_bytes)";
+
+/// Show the kernel's fences: of a process's file descriptors, or of every DMA buffer
+///
+/// Looking changes nothing: no fence is waited for, and none is asked to signal.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_INFO)]
+#[command(group(ArgGroup::new("what").required(true).args(["pid", "buffers"])))]
+pub(crate) struct InfoArgs {
+    /// Show the sync files, DMA buffers, sync objects, DRM devices and eventfds of process PID
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pid: Option<i32>,
+
+    /// Show file descriptor FD of that process only, whatever it is
+    #[arg(long, value_name = "FD", requires = "pid", conflicts_with = "buffers",
+          value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) fd: Option<i32>,
+
+    /// Show every DMA buffer of the machine, from debugfs; or those in FILE, a copy of its bufinfo
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub(crate) buffers: Option<Option<PathBuf>>,
+
+    /// Print one JSON object, for success and for failure; fields are described below
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl InfoArgs {
+    /// The copy of a list of buffers, if it is not to be this machine's.
+    pub(crate) fn saved(&self) -> Option<&Path> {
+        self.buffers.as_ref()?.as_deref()
+    }
+}
+
+/// What `info --help` ends with, and the manual has.
+pub(crate) const AFTER_INFO: &str = "\
+Permissions:
+  --pid duplicates the file descriptors that it asks, which the kernel permits like debugging: to
+  the user whose process it is, or to root only, as kernel.yama.ptrace_scope says.
+  --buffers reads /sys/kernel/debug/dma_buf/bufinfo, which is root's. Where debugfs is not mounted:
+  mount -t debugfs debugfs /sys/kernel/debug
+
+Exit status:
+  0    shown
+  1    there is no such process or file descriptor, it may not be looked at, or debugfs is missing
+  2    wrong usage
+
+JSON fields (--pid, --json):
+  pid                  the process
+  fds                  list, of one with --fd:
+    fd, link           its number, and what /proc says that it leads to
+    kind               sync_file, dma_buf, syncobj, drm_device, eventfd; with --fd also other
+    error              why there is no more than that, or null
+   of a sync_file:
+    name
+    status             pending, signaled, or failed: signaled with an error
+    errno              the error's number, or null
+    signaled_seconds_ago   or null
+    fences             list, each with driver, timeline, status, errno, signaled_seconds_ago
+   of a dma_buf:
+    name, size, exporter, inode
+    read_waits_for, write_waits_for   lists of pending fences, as above
+   of a drm_device:
+    driver
+JSON fields (--buffers, --json):
+  buffers              list, each with inode, size, exporter, name, references, devices, and
+    fences             list, each with usage (kernel, write, read, bookkeep), driver, timeline,
+                       context, seqno (each a number or null), status (pending or signaled)
+  unknown_lines        how many lines of the list were not understood
+JSON fields of a failure:
+  error                kind (usage, no_process, no_fd, denied, unsupported, io), message,
+                       exit_status
+  warnings             empty";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {

@@ -10,6 +10,26 @@ use serde_json::{Value, json};
 
 use crate::copy::pipeline::Operation;
 
+/// What every command tells of its failure.
+pub(crate) trait Failure: std::error::Error {
+    fn kind(&self) -> &'static str;
+
+    /// As documented in `--help`.
+    fn exit_status(&self) -> u8;
+
+    fn to_json(&self) -> Value {
+        common_json(self)
+    }
+}
+
+fn common_json<E: Failure + ?Sized>(error: &E) -> Value {
+    json!({
+        "kind": error.kind(),
+        "message": error.to_string(),
+        "exit_status": error.exit_status(),
+    })
+}
+
 /// Why there is no copy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CopyError {
@@ -87,9 +107,10 @@ impl CopyError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { action, path: path.to_owned(), cause }
     }
+}
 
-    /// As documented in `--help`.
-    pub(crate) fn exit_status(&self) -> u8 {
+impl Failure for CopyError {
+    fn exit_status(&self) -> u8 {
         match self {
             Self::Io { .. } | Self::Refused(_) | Self::FenceFailed(..) | Self::Engine(_) => 1,
             Self::Usage(_) => 2,
@@ -113,12 +134,8 @@ impl CopyError {
         }
     }
 
-    pub(crate) fn to_json(&self) -> Value {
-        let mut error = json!({
-            "kind": self.kind(),
-            "message": self.to_string(),
-            "exit_status": self.exit_status(),
-        });
+    fn to_json(&self) -> Value {
+        let mut error = common_json(self);
         if let Self::FenceFailed(fence, _) | Self::FenceAbandoned { fence, .. } = self {
             error["fence"] = fence.name.clone().into();
             error["chunk"] = fence.chunk.into();

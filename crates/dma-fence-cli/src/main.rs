@@ -1,9 +1,10 @@
-//! `dma-fence`: a verified copy in which every buffer is guarded by fences.
+//! `dma-fence`: a verified copy in which every buffer is guarded by fences, and a look at the kernel's.
 #![forbid(unsafe_code)]
 
 mod args;
 mod copy;
 mod error;
+mod info;
 mod interrupt;
 mod output;
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
             let result = copy::run(&args, &mut warnings);
             output::copied(&args, &result, &warnings)
         }
+        Command::Info(args) => output::shown(args.json, &info::run(&args)),
         Command::Completions { shell } => output::completions(shell),
         Command::Man => output::manual(),
     }

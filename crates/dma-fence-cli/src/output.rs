@@ -11,9 +11,10 @@ use clap::CommandFactory;
 use serde_json::json;
 
 use crate::{
-    args::{AFTER_HELP, Cli, CopyArgs},
+    args::{AFTER_HELP, AFTER_INFO, Cli, CopyArgs},
     copy::report::{Report, Warnings},
-    error::CopyError,
+    error::{CopyError, Failure},
+    info::{self, error::InfoError},
 };
 
 /// Wrong usage, or a request for help or the version.
@@ -52,40 +53,64 @@ pub(crate) fn copied(
     }
 }
 
+/// The end of `dma-fence info`.
+pub(crate) fn shown(json: bool, result: &Result<info::Report, InfoError>) -> ExitCode {
+    match result {
+        Err(error) => failed(error, json, &[]),
+        Ok(report) if json => {
+            let text = serde_json::to_string(report).expect("its keys are strings");
+            print(format!("{text}\n").as_bytes())
+        }
+        Ok(report) => print(report.to_string().as_bytes()),
+    }
+}
+
 pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "dma-fence", &mut script);
     print(&script)
 }
 
-/// One page: the command, then the options and the notes of `copy`.
+/// One page: the command, then the options and the notes of `copy` and of `info`.
 pub(crate) fn manual() -> ExitCode {
     let mut command = Cli::command();
     command.build();
-    let copy = command.find_subcommand("copy").expect("the command line has it").clone();
-    let (page, copy) = (clap_mangen::Man::new(command), clap_mangen::Man::new(copy));
+    let commands = [("copy", AFTER_HELP), ("info", AFTER_INFO)];
+    let commands = commands.map(|(name, notes)| {
+        (command.find_subcommand(name).expect("the command line has it").clone(), notes)
+    });
+    let page = clap_mangen::Man::new(command);
     let mut text = Vec::new();
     page.render_title(&mut text)
         .and_then(|()| page.render_name_section(&mut text))
         .and_then(|()| page.render_synopsis_section(&mut text))
         .and_then(|()| page.render_description_section(&mut text))
         .and_then(|()| page.render_subcommands_section(&mut text))
-        .and_then(|()| writeln!(text, ".SH \"DMA\\-FENCE COPY\""))
-        .and_then(|()| copy.render_synopsis_section(&mut text))
-        .and_then(|()| copy.render_description_section(&mut text))
-        .and_then(|()| copy.render_options_section(&mut text))
+        .and_then(|()| {
+            let mut commands = commands.into_iter();
+            commands.try_for_each(|(command, notes)| manual_of(command, notes, &mut text))
+        })
         .expect("writing to memory succeeds");
-    // Its lines are laid out: no filling.
-    text.extend_from_slice(b".SH NOTES\n.nf\n");
-    for line in AFTER_HELP.lines() {
-        // Roff takes a leading dot for a request, and a bare dash for a hyphen.
-        text.extend_from_slice(format!("\\&{}\n", line.replace('-', "\\-")).as_bytes());
-    }
-    text.extend_from_slice(b".fi\n");
     print(&text)
 }
 
-fn failed(error: &CopyError, json: bool, warnings: &[String]) -> ExitCode {
+fn manual_of(command: clap::Command, notes: &str, text: &mut Vec<u8>) -> io::Result<()> {
+    let name = command.get_name().to_uppercase();
+    let command = clap_mangen::Man::new(command);
+    writeln!(text, ".SH \"DMA\\-FENCE {name}\"")?;
+    command.render_synopsis_section(text)?;
+    command.render_description_section(text)?;
+    command.render_options_section(text)?;
+    // Its lines are laid out: no filling.
+    writeln!(text, ".SH NOTES\n.nf")?;
+    for line in notes.lines() {
+        // Roff takes a leading dot for a request, and a bare dash for a hyphen.
+        writeln!(text, "\\&{}", line.replace('-', "\\-"))?;
+    }
+    writeln!(text, ".fi")
+}
+
+fn failed(error: &impl Failure, json: bool, warnings: &[String]) -> ExitCode {
     let status = ExitCode::from(error.exit_status());
     if json {
         let object = json!({ "error": error.to_json(), "warnings": warnings });

@@ -189,12 +189,20 @@ fn completions_and_the_manual() {
     for shell in ["bash", "zsh", "fish"] {
         let output = Command::new(BIN).args(["completions", shell]).output().unwrap();
         assert!(output.status.success());
-        assert!(String::from_utf8(output.stdout).unwrap().contains("chunk-size"), "{shell}");
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(script.contains("chunk-size") && script.contains("pid"), "{shell}");
     }
     let output = Command::new(BIN).arg("man").output().unwrap();
     assert!(output.status.success());
     let page = String::from_utf8(output.stdout).unwrap();
-    for word in [".TH dma-fence", "chunk\\-size", "lost\\-producer", "Exit status"] {
+    for word in [
+        ".TH dma-fence",
+        "chunk\\-size",
+        "lost\\-producer",
+        "Exit status",
+        "DMA\\-FENCE INFO",
+        "write_waits_for",
+    ] {
         assert!(page.contains(word), "no {word:?} in the manual");
     }
 }

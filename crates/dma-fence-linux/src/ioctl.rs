@@ -7,15 +7,18 @@
 //! FD-GIVEN: a file descriptor in the answer to a request is new, and nobody else has it.
 #![allow(unsafe_code)]
 
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use rustix::fs::OFlags;
 use rustix::io;
-use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl};
+use rustix::ioctl::{IntegerSetter, Ioctl, IoctlOutput, Opcode, ioctl};
 
 use crate::error::KernelError;
 use crate::uapi::{
-    DrmSyncobjQuery, DrmSyncobjReset, DrmSyncobjSignal, DrmSyncobjTimelineSignal,
-    DrmSyncobjTimelineWait, DrmSyncobjWait, DrmVersion, Request, SyncFenceInfo, SyncFileInfo,
+    DMA_BUF_SET_NAME, DmaHeapAllocationData, DrmSyncobjQuery, DrmSyncobjReset, DrmSyncobjSignal,
+    DrmSyncobjTimelineSignal, DrmSyncobjTimelineWait, DrmSyncobjWait, DrmVersion, Request,
+    SyncFenceInfo, SyncFileInfo, UDMABUF_FLAGS_CLOEXEC, UdmabufCreate,
 };
 
 /// A structure without addresses in it: nothing but itself is read and written.
@@ -27,7 +30,7 @@ macro_rules! plain {
 
 plain! {
     SyncMergeData SyncSetDeadline
-    DmaBufSync DmaBufExportSyncFile DmaBufImportSyncFile UdmabufCreate DmaHeapAllocationData
+    DmaBufSync DmaBufExportSyncFile DmaBufImportSyncFile
     DrmGetCap DrmGemClose DrmPrimeHandleToFd DrmModeCreateDumb
     DrmSyncobjCreate DrmSyncobjDestroy DrmSyncobjHandleToFd DrmSyncobjFdToHandle DrmSyncobjTransfer
     DrmSyncobjEventfd DrmVgemFenceAttach DrmVgemFenceSignal SwSyncCreateFenceData SwSyncInc
@@ -37,7 +40,7 @@ plain! {
 /// Makes a request.
 pub(crate) fn request<T: Plain>(fd: BorrowedFd<'_>, argument: &mut T) -> Result<(), KernelError> {
     // SAFETY: UAPI-LAYOUT, and there are no addresses in it.
-    unsafe { update(fd, argument) }
+    unsafe { update(fd, argument) }.map(drop)
 }
 
 /// A request whose answer is a file descriptor.
@@ -126,7 +129,7 @@ pub(crate) fn syncobj_reset(fd: BorrowedFd<'_>, handle: u32) -> Result<(), Kerne
     let handles = &raw const handle as u64;
     let mut argument = DrmSyncobjReset { handles, count_handles: 1, pad: 0 };
     // SAFETY: UAPI-LAYOUT: an array of one, which is only read.
-    unsafe { update(fd, &mut argument) }
+    unsafe { update(fd, &mut argument) }.map(drop)
 }
 
 /// Gives a binary object a fence that has signaled.
@@ -135,7 +138,7 @@ pub(crate) fn syncobj_signal(fd: BorrowedFd<'_>, handle: u32) -> Result<(), Kern
     let handles = &raw const handle as u64;
     let mut argument = DrmSyncobjSignal { handles, count_handles: 1, pad: 0 };
     // SAFETY: UAPI-LAYOUT: an array of one, which is only read.
-    unsafe { update(fd, &mut argument) }
+    unsafe { update(fd, &mut argument) }.map(drop)
 }
 
 /// Gives a point of a timeline a fence that has signaled.
@@ -148,7 +151,7 @@ pub(crate) fn syncobj_timeline_signal(
     let (handles, points) = (&raw const handle as u64, &raw const point as u64);
     let mut argument = DrmSyncobjTimelineSignal { handles, points, count_handles: 1, flags: 0 };
     // SAFETY: UAPI-LAYOUT: arrays of one, which are only read.
-    unsafe { update(fd, &mut argument) }
+    unsafe { update(fd, &mut argument) }.map(drop)
 }
 
 /// A point of a timeline, 0 if there is none: the last that signaled, or what the flags say.
@@ -185,12 +188,47 @@ pub(crate) fn sync_file_info(
     Ok(info)
 }
 
+/// The name under which a DMA buffer is listed.
+#[doc(alias = "DMA_BUF_SET_NAME")]
+pub(crate) fn dma_buf_set_name(fd: BorrowedFd<'_>, name: &CStr) -> Result<(), KernelError> {
+    let address = name.as_ptr().cast_mut().cast();
+    // SAFETY: UAPI-LAYOUT: here the argument is the address itself, of a string that ends with a zero.
+    unsafe { ioctl(fd, IntegerSetter::<DMA_BUF_SET_NAME>::new_pointer(address)) }
+        .map_err(KernelError::of("DMA_BUF_SET_NAME"))
+}
+
+/// A DMA buffer of the first `size` bytes of a memory file.
+#[doc(alias = "UDMABUF_CREATE")]
+pub(crate) fn udmabuf_create(
+    device: BorrowedFd<'_>,
+    memory: BorrowedFd<'_>,
+    size: u64,
+) -> Result<OwnedFd, KernelError> {
+    let memfd = memory.as_raw_fd() as u32;
+    let mut argument = UdmabufCreate { memfd, flags: UDMABUF_FLAGS_CLOEXEC, offset: 0, size };
+    // SAFETY: UAPI-LAYOUT, without addresses.
+    let fd = unsafe { update(device, &mut argument) }?;
+    // SAFETY: FD-GIVEN: this request gives it as its result.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A DMA buffer of a heap.
+#[doc(alias = "DMA_HEAP_IOCTL_ALLOC")]
+pub(crate) fn dma_heap_allocate(heap: BorrowedFd<'_>, len: u64) -> Result<OwnedFd, KernelError> {
+    let fd_flags = (OFlags::RDWR | OFlags::CLOEXEC).bits();
+    let mut argument = DmaHeapAllocationData { len, fd_flags, ..Default::default() };
+    // SAFETY: UAPI-LAYOUT, without addresses.
+    unsafe { update(heap, &mut argument) }?;
+    // SAFETY: FD-GIVEN.
+    Ok(unsafe { OwnedFd::from_raw_fd(argument.fd as i32) })
+}
+
 /// Interrupted requests are made again, as libdrm does: none of them begins anew what it has done, and
 /// time limits in them are points in time.
 ///
 /// # Safety
 /// What addresses in the argument say is there may be read and written.
-unsafe fn update<T: Request>(fd: BorrowedFd<'_>, argument: &mut T) -> Result<(), KernelError> {
+unsafe fn update<T: Request>(fd: BorrowedFd<'_>, argument: &mut T) -> Result<i32, KernelError> {
     loop {
         // SAFETY: UAPI-LAYOUT, and the caller's word for what is behind addresses.
         match unsafe { ioctl(fd, Argument(argument)) } {
@@ -204,7 +242,7 @@ struct Argument<'a, T>(&'a mut T);
 
 // SAFETY: `Request` says that the request of this number takes a pointer to this structure.
 unsafe impl<T: Request> Ioctl for Argument<'_, T> {
-    type Output = ();
+    type Output = i32;
     // Also where the kernel only reads, for nobody else looks meanwhile.
     const IS_MUTATING: bool = true;
 
@@ -216,7 +254,7 @@ unsafe impl<T: Request> Ioctl for Argument<'_, T> {
         (self.0 as *mut T).cast()
     }
 
-    unsafe fn output_from_ptr(_: IoctlOutput, _: *mut core::ffi::c_void) -> io::Result<()> {
-        Ok(())
+    unsafe fn output_from_ptr(output: IoctlOutput, _: *mut core::ffi::c_void) -> io::Result<i32> {
+        Ok(output)
     }
 }

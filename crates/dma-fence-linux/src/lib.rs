@@ -1,6 +1,10 @@
 //! Linux's own fences, joined to the library's.
 #![deny(unsafe_code)]
 
+mod debugfs;
+mod device;
+mod dma_buf;
+mod dma_heap;
 mod drm;
 mod error;
 mod eventfd;
@@ -11,9 +15,14 @@ mod sw_sync;
 mod sync_file;
 mod syncobj;
 pub mod uapi;
+mod udmabuf;
 mod unbounded;
 mod vgem;
 
+pub use debugfs::{BufferList, ListedBuffer, ListedFence};
+pub use device::{AllocateError, OpenError};
+pub use dma_buf::{Access, CpuAccess, DmaBuf, DmaBufInfo, Mapping, MirrorError, NotADmaBuf};
+pub use dma_heap::DmaHeap;
 pub use drm::DrmDevice;
 pub use error::{KernelError, Unsupported};
 pub use eventfd::FenceEventFd;
@@ -26,5 +35,6 @@ pub use syncobj::{
     BinarySyncobj, PointError, PointEvent, PointWait, PointWaitError, SyncPoint, SyncobjError,
     SyncobjImportError, TimeLimit, TimelineSyncobj,
 };
+pub use udmabuf::Udmabuf;
 pub use unbounded::UnboundedSyncFile;
 pub use vgem::{Vgem, VgemBuffer, VgemFence};

@@ -43,8 +43,8 @@ macro_rules! structures {
 
 /// Declares flags and capabilities, by their names in the headers.
 macro_rules! flags {
-    ($($name:ident: $type:ty = $value:expr;)*) => {
-        $(pub const $name: $type = $value;)*
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $value:expr;)*) => {
+        $($(#[$doc])* pub const $name: $type = $value;)*
 
         /// Name and value of every flag.
         pub const FLAGS: &[(&str, u64)] = &[$((stringify!($name), $value as u64),)*];
@@ -182,6 +182,8 @@ flags! {
     DMA_BUF_SYNC_WRITE: u64 = 2;
     DMA_BUF_SYNC_START: u64 = 0;
     DMA_BUF_SYNC_END: u64 = 4;
+    /// A request whose argument is the address of the name itself.
+    DMA_BUF_SET_NAME: Opcode = opcode::write::<*const u8>(DMA_BUF, 1);
     UDMABUF_FLAGS_CLOEXEC: u32 = 1;
     DRM_CAP_SYNCOBJ: u64 = 0x13;
     DRM_CAP_SYNCOBJ_TIMELINE: u64 = 0x14;

@@ -35,6 +35,7 @@ macro_rules! errnos {
 errnos! {
     EPERM = 1, "operation not permitted";
     ENOENT = 2, "no such file or directory";
+    ESRCH = 3, "no such process";
     EINTR = 4, "interrupted";
     EIO = 5, "input/output error";
     ENXIO = 6, "no such device or address";
@@ -46,6 +47,9 @@ errnos! {
     EBUSY = 16, "device or resource busy";
     ENODEV = 19, "no such device";
     EINVAL = 22, "invalid argument";
+    ENFILE = 23, "too many open files on the machine";
+    EMFILE = 24, "too many open files";
+    ENOTTY = 25, "not a request of this kind of file";
     EFBIG = 27, "file too large";
     ENOSPC = 28, "no space left on device";
     EROFS = 30, "read-only file system";

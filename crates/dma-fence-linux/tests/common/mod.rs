@@ -3,10 +3,12 @@
 
 use std::env;
 use std::fmt::Display;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// What a machine must have, in `cargo xtask rig`: a list of names. Nothing of it may be skipped there.
 const EXPECTED: &str = "DMA_FENCE_EXPECT";
@@ -25,6 +27,12 @@ pub(crate) fn or_skip<T, E: Display>(device: &str, found: Result<T, E>) -> Optio
     let thread = std::thread::current();
     eprintln!("skipped: {}: {error}", thread.name().unwrap_or("?"));
     None
+}
+
+/// Has it signaled, just now? By other means than those that are tested.
+pub(crate) fn is_signaled(sync_file: impl AsFd) -> bool {
+    let mut fds = [PollFd::new(&sync_file, PollFlags::IN)];
+    poll(&mut fds, Some(&Timespec::default())).unwrap() == 1
 }
 
 /// Tests that count what the whole process has, and those that change it, run one after the other.
