@@ -38,9 +38,9 @@ pub(crate) struct Args {
     #[arg(long)]
     keep: bool,
 
-    /// Build the newest kernel that Debian has the source of, with sw_sync and lock debugging
+    /// On the newest kernel that Debian has the source of, built with sw_sync and lock debugging
     ///
-    /// Takes a quarter of an hour the first time. What lock debugging reports is a failure.
+    /// The first time takes a quarter of an hour or more. What lock debugging reports is a failure.
     #[arg(long)]
     kernel_source: bool,
 
