@@ -3,8 +3,8 @@
 # transcript.rs; everything else is what a test, or the kernel, had to say.
 /bin/busybox --install -s /bin
 export PATH=/bin
-# Not the shell's own printf: as process 1 it hears of every orphan's end, and a line that is being
-# written then may be lost.
+# Not by the shell's own printf, which has lost a line in some hundreds: presumably interrupted, for
+# process 1 hears of every orphan's end.
 mark() { /bin/busybox printf '\n@rig %s\n' "$*"; }
 
 mount -t proc proc /proc

@@ -52,7 +52,8 @@ impl Transcript {
         };
         match word {
             "exit" => {
-                self.section.exit = Some(rest.into());
+                // A second one is that of a test whose own mark was lost.
+                self.section.exit.get_or_insert_with(|| rest.into());
                 None
             }
             "test" => mem::replace(&mut self.section, Section::of(rest)).judge(),
@@ -172,6 +173,12 @@ mod tests {
         assert!(how.starts_with("the kernel complains: [    9.1] WARNING: CPU: 0"), "{how}");
         assert!(how.contains("Call Trace:"), "{how}");
         assert_eq!(outcomes[1].verdict, Verdict::Passed);
+    }
+
+    #[test]
+    fn a_lost_mark_makes_no_test_pass() {
+        let console = format!("{START}@rig test a::b\n@rig exit 101\n@rig exit 0\n@rig end\n");
+        assert!(failed(&outcomes(&console)[0]).contains("101"));
     }
 
     /// What a test prints is the test's own business.
