@@ -60,15 +60,7 @@ pub(super) struct Status {
 /// One file descriptor, of any kind.
 pub(super) fn one(process: &Process, fd: i32) -> Result<Described, InfoError> {
     let link = process.link(fd)?.ok_or_else(|| process.no_fd(fd))?;
-    let kind = Kind::of(&link);
-    let detail = match is_asked(kind) {
-        true => {
-            let file = process.duplicate(fd)?.ok_or_else(|| process.no_fd(fd))?;
-            detail(kind, file).map_err(|cause| InfoError::Kernel { fd, cause })?
-        }
-        false => None,
-    };
-    let kind = if is_asked(kind) && detail.is_none() { Kind::Other } else { kind };
+    let (kind, detail) = look(process, fd, Kind::of(&link))?;
     Ok(Described { fd, kind, link, detail, error: None })
 }
 
@@ -79,19 +71,26 @@ pub(super) fn all(process: &Process) -> Result<Vec<Described>, InfoError> {
         // Gone meanwhile.
         let Some(link) = process.link(fd)? else { continue };
         let kind = Kind::of(&link);
-        if kind == Kind::Other {
-            continue;
-        }
-        found.push(match one(process, fd) {
-            Ok(described) if described.kind == Kind::Other => continue,
-            Ok(described) => described,
+        let (kind, detail, error) = match look(process, fd, kind) {
+            Ok((kind, detail)) => (kind, detail, None),
             Err(InfoError::NoFd { .. }) => continue,
-            Err(error) => {
-                Described { fd, kind, link, detail: None, error: Some(error.to_string()) }
-            }
-        });
+            Err(error) => (kind, None, Some(error.to_string())),
+        };
+        if kind != Kind::Other {
+            found.push(Described { fd, kind, link, detail, error });
+        }
     }
     Ok(found)
+}
+
+/// What there is to say of a file descriptor that seems to be of that kind, and of which it is.
+fn look(process: &Process, fd: i32, kind: Kind) -> Result<(Kind, Option<Detail>), InfoError> {
+    if !is_asked(kind) {
+        return Ok((kind, None));
+    }
+    let file = process.duplicate(fd)?.ok_or_else(|| process.no_fd(fd))?;
+    let detail = detail(kind, file).map_err(|cause| InfoError::Kernel { fd, cause })?;
+    Ok((if detail.is_some() { kind } else { Kind::Other }, detail))
 }
 
 fn is_asked(kind: Kind) -> bool {

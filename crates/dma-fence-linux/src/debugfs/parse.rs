@@ -24,8 +24,9 @@ pub(super) fn list(text: &str) -> BufferList {
     let mut devices_follow = false;
     for line in text.lines() {
         if is_decoration(line) {
-            devices_follow = false;
-        } else if let Some(buffer) = buffer(line) {
+            continue;
+        }
+        if let Some(buffer) = buffer(line) {
             list.buffers.push(buffer);
             devices_follow = false;
         } else if !inside(line, list.buffers.last_mut(), &mut devices_follow) {
