@@ -18,7 +18,9 @@ ln -s "$COMMAND" /bin
 
 loaded=0
 for module in $(ls /modules); do
-    insmod "/modules/$module" || loaded=1
+    # For drm_kms_helper; others ignore it. A console on the GPU has a buffer there, which some kernels complain
+    # of when the device is taken away.
+    insmod "/modules/$module" fbdev_emulation=0 || loaded=1
 done
 
 if [ "$rig" = shell ]; then
