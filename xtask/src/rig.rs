@@ -34,6 +34,12 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "filter")]
     shell: bool,
 
+    /// Instead of running the tests, run the benchmarks and print their tables
+    ///
+    /// The machine is emulated: only the ratios say something.
+    #[arg(long, conflicts_with_all = ["filter", "shell"])]
+    bench: bool,
+
     /// Keep the initramfs and the console's log, and say where
     #[arg(long)]
     keep: bool,
@@ -69,6 +75,12 @@ pub(crate) fn run(args: &Args) -> Result {
     if args.prepare {
         return Ok(());
     }
+    let dir = Directory::create(args.keep)?;
+    let initramfs = dir.path.join("initramfs.cpio");
+    if args.bench {
+        initramfs::write(&initramfs, &kernel, &binaries::build_benches()?, &[])?;
+        return guest::attended(&kernel, &initramfs, "bench");
+    }
     let binaries = binaries::build()?;
     let filter = args.filter.as_deref().unwrap_or("");
     let tests: Vec<Test> =
@@ -79,11 +91,9 @@ pub(crate) fn run(args: &Args) -> Result {
     // What compares with files of the package needs a compiler, and no device.
     let (on_host, in_guest): (Vec<_>, Vec<_>) = tests.into_iter().partition(host::runs);
 
-    let dir = Directory::create(args.keep)?;
-    let initramfs = dir.path.join("initramfs.cpio");
     initramfs::write(&initramfs, &kernel, &binaries, &in_guest)?;
     if args.shell {
-        return guest::shell(&kernel, &initramfs);
+        return guest::attended(&kernel, &initramfs, "shell");
     }
     let mut outcomes = Vec::new();
     for test in &on_host {

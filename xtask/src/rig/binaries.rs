@@ -16,8 +16,8 @@ fn is_wanted(package: &str, suite: &str) -> bool {
 /// What was built.
 pub(super) struct Binaries {
     pub(super) suites: Vec<Suite>,
-    /// The command. Tests know it by the path that it was built at.
-    pub(super) command: PathBuf,
+    /// The command, for tests, which know it by the path that it was built at.
+    pub(super) command: Option<PathBuf>,
 }
 
 /// A file of `tests/`, or the tests inside of a library.
@@ -39,13 +39,10 @@ impl fmt::Display for Test {
 
 pub(super) fn build() -> Result<Binaries> {
     eprintln!("building the tests");
-    let mut cargo = shell::cargo(["test", "--no-run", "--quiet", "--message-format", "json"]);
-    cargo.args(["--target", TARGET, "--tests", "--all-features"]);
+    let mut cargo = cargo("test");
+    cargo.args(["--tests", "--all-features"]);
     cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
-    // Static, for there are no libraries in the guest; and small, for everything there is in memory.
-    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C debuginfo=line-tables-only");
-    let messages = shell::output(&mut cargo)?;
-    let artifacts: Vec<Artifact> = messages.lines().filter_map(Artifact::parse).collect();
+    let artifacts = artifacts(&mut cargo)?;
     let command = artifacts.iter().find(|artifact| !artifact.is_test);
     let command = command.ok_or("cargo has not built the command")?.path.clone();
     let wanted =
@@ -55,7 +52,29 @@ pub(super) fn build() -> Result<Binaries> {
     let mut suites: Vec<Suite> = suites.collect();
     // Not in the order in which they happened to be built.
     suites.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Binaries { suites, command })
+    Ok(Binaries { suites, command: Some(command) })
+}
+
+pub(super) fn build_benches() -> Result<Binaries> {
+    eprintln!("building the benchmarks");
+    let mut cargo = cargo("bench");
+    cargo.args(["--benches", "--package", "dma-fence-linux"]);
+    let benches = artifacts(&mut cargo)?.into_iter().filter(|artifact| artifact.is_bench);
+    let suites = benches.map(|artifact| Suite { name: artifact.name, path: artifact.path });
+    Ok(Binaries { suites: suites.collect(), command: None })
+}
+
+/// Static, for there are no libraries in the guest; and small, for everything there is in memory.
+fn cargo(verb: &str) -> Command {
+    let mut cargo = shell::cargo([verb, "--no-run", "--quiet", "--message-format", "json"]);
+    cargo.args(["--target", TARGET]);
+    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C debuginfo=line-tables-only");
+    cargo
+}
+
+fn artifacts(cargo: &mut Command) -> Result<Vec<Artifact>> {
+    let messages = shell::output(cargo)?;
+    Ok(messages.lines().filter_map(Artifact::parse).collect())
 }
 
 impl Binaries {
@@ -79,6 +98,7 @@ struct Artifact {
     package: String,
     name: String,
     is_test: bool,
+    is_bench: bool,
     path: PathBuf,
 }
 
@@ -92,6 +112,7 @@ impl Artifact {
             package: manifest.parent()?.file_name()?.to_str()?.to_owned(),
             name: message["target"]["name"].as_str()?.to_owned(),
             is_test: message["profile"]["test"].as_bool()?,
+            is_bench: message["target"]["kind"][0] == "bench",
             path,
         })
     }

@@ -40,10 +40,10 @@ pub(super) fn run(
     Ok(outcomes)
 }
 
-/// A shell in the guest, on this terminal.
-pub(super) fn shell(kernel: &Kernel, initramfs: &Path) -> Result {
+/// Something that is for the person at this terminal: `shell` or `bench`.
+pub(super) fn attended(kernel: &Kernel, initramfs: &Path, what: &str) -> Result {
     // What the kernel does not know becomes a variable of /init.
-    shell::run(&mut qemu(kernel, initramfs, "rig=shell"))
+    shell::run(&mut qemu(kernel, initramfs, &format!("rig={what}")))
 }
 
 /// Emulated even where there is hardware for it: the same everywhere.

@@ -14,7 +14,7 @@ mount -t debugfs debugfs /sys/kernel/debug
 mkdir /dev/shm
 mount -t tmpfs tmpfs /dev/shm
 . /environment
-ln -s "$COMMAND" /bin
+[ -z "$COMMAND" ] || ln -s "$COMMAND" /bin
 
 loaded=0
 for module in $(ls /modules); do
@@ -26,6 +26,11 @@ done
 if [ "$rig" = shell ]; then
     echo "The tests are in /tests; \`poweroff -f\` or ^D ends it."
     setsid cttyhack sh
+    poweroff -f
+fi
+
+if [ "$rig" = bench ]; then
+    for bench in /tests/*; do "$bench"; done
     poweroff -f
 fi
 

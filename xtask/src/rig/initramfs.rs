@@ -28,9 +28,11 @@ pub(super) fn write(path: &Path, kernel: &Kernel, binaries: &Binaries, tests: &[
         ("environment".into(), environment(kernel, binaries).into()),
         ("list".into(), list(tests).into()),
         ("bin/busybox".into(), read(&kernel.busybox)?),
-        // Tests know it by where it was built.
-        (inside(&binaries.command), read(&binaries.command)?),
     ];
+    if let Some(command) = &binaries.command {
+        // Tests know it by where it was built.
+        members.push((inside(command), read(command)?));
+    }
     for suite in &binaries.suites {
         members.push((format!("tests/{}", suite.name), read(&suite.path)?));
     }
@@ -61,7 +63,8 @@ fn parents(name: &str) -> impl Iterator<Item = String> {
 }
 
 fn environment(kernel: &Kernel, binaries: &Binaries) -> String {
-    let (devices, command) = (kernel.devices, binaries.command.display());
+    let devices = kernel.devices;
+    let command = binaries.command.as_deref().unwrap_or(Path::new("")).display();
     format!(
         "export DMA_FENCE_EXPECT={devices} RUST_BACKTRACE=1 HOME=/tmp\n\
          TEST_TIMEOUT={TEST_TIMEOUT} COMMAND='{command}'\n"
