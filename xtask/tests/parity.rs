@@ -1,4 +1,5 @@
-//! The tests that docs/parity.md names exist, and a planted bug is known to make each of them fail.
+//! The tests that docs/parity.md and docs/linux.md name exist; for those of the first, which every machine can run, a
+//! planted bug is known to make each of them fail.
 
 use std::{collections::HashSet, fs, path::Path};
 
@@ -35,8 +36,8 @@ fn named_in(document: &str) -> impl Iterator<Item = &str> {
     last_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2))
 }
 
-fn document() -> String {
-    fs::read_to_string(root().join("docs/parity.md")).unwrap()
+fn document(name: &str) -> String {
+    fs::read_to_string(root().join("docs").join(name)).unwrap()
 }
 
 fn root() -> &'static Path {
@@ -48,19 +49,21 @@ fn every_test_that_parity_names_catches_a_planted_bug() {
     let files = fs::read_dir(root().join("xtask/planted")).unwrap();
     let planted: String =
         files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
-    let document = document();
+    let document = document("parity.md");
     let never_seen_failing: Vec<_> =
         named_in(&document).filter(|test| !planted.contains(&format!("\"{test}\""))).collect();
     assert!(never_seen_failing.is_empty(), "no bug in xtask/planted for {never_seen_failing:#?}");
 }
 
 #[test]
-fn every_test_that_parity_names_exists() {
+fn every_test_that_a_table_names_exists() {
     let root = root();
     let mut tests = HashSet::new();
     tests_in(&root.join("crates"), &mut tests);
-    let document = document();
-    assert!(named_in(&document).count() > 50, "the tables were found");
-    let lost: Vec<_> = named_in(&document).filter(|name| !tests.contains(*name)).collect();
-    assert!(lost.is_empty(), "docs/parity.md names tests that are not there: {lost:#?}");
+    for name in ["parity.md", "linux.md"] {
+        let document = document(name);
+        assert!(named_in(&document).count() > 40, "the tables of {name} were found");
+        let lost: Vec<_> = named_in(&document).filter(|name| !tests.contains(*name)).collect();
+        assert!(lost.is_empty(), "docs/{name} names tests that are not there: {lost:#?}");
+    }
 }
