@@ -4,6 +4,7 @@
 //! tests that must fail then. They are planted one after the other in a copy of the workspace.
 
 mod list;
+mod rig;
 mod run;
 
 use crate::shell::{self, Result};

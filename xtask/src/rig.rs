@@ -108,9 +108,16 @@ pub(crate) fn run(args: &Args) -> Result {
 }
 
 fn cache(args: &Args) -> Result<PathBuf> {
-    let inherited = || env::var_os("DMA_FENCE_RIG_CACHE").map(PathBuf::from);
-    let chosen = args.cache.clone().or_else(inherited);
-    let dir = chosen.unwrap_or_else(|| shell::target_dir().join("rig"));
+    match &args.cache {
+        Some(dir) => path::absolute(dir).map_err(at(dir)),
+        None => default_cache(),
+    }
+}
+
+/// Where kernels are kept unless somebody says otherwise.
+pub(crate) fn default_cache() -> Result<PathBuf> {
+    let inherited = env::var_os("DMA_FENCE_RIG_CACHE").map(PathBuf::from);
+    let dir = inherited.unwrap_or_else(|| shell::target_dir().join("rig"));
     path::absolute(&dir).map_err(at(&dir))
 }
 

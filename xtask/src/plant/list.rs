@@ -23,6 +23,16 @@ pub(crate) struct Bug {
     pub(crate) with: String,
     /// The tests that fail then, as `file::test`: a file or folder of `tests/`, or a module with its own.
     pub(crate) caught_by: Vec<String>,
+    /// On which kernel of `cargo xtask rig` they run, if they need one.
+    pub(crate) kernel: Option<Kernel>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kernel {
+    Stock,
+    /// `--kernel-source`.
+    Source,
 }
 
 impl Bug {
@@ -93,6 +103,7 @@ mod tests {
             replace: "a".into(),
             with: "b".into(),
             caught_by: Vec::new(),
+            kernel: None,
         };
         assert_eq!(bug.planted_in("a c").unwrap(), "b c");
         assert!(bug.planted_in("a a").is_err() && bug.planted_in("c").is_err());

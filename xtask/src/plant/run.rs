@@ -1,6 +1,6 @@
 //! Planting a bug in a copy of the workspace and running the tests that must notice.
 
-use super::list::Bug;
+use super::{list::Bug, rig};
 use crate::{
     loom,
     shell::{self, Result},
@@ -55,6 +55,9 @@ impl Copy {
     }
 
     fn unnoticed<'a>(&self, bug: &'a Bug) -> Result<Vec<&'a str>> {
+        if let Some(kernel) = bug.kernel {
+            return rig::unnoticed(bug, kernel, &self.root, &self.built.join("rig"));
+        }
         let mut suites: BTreeMap<Suite, Vec<&str>> = BTreeMap::new();
         for test in &bug.caught_by {
             suites.entry(self.suite_of(test)?).or_default().push(test);
