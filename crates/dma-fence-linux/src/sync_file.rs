@@ -16,7 +16,7 @@ use core::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use dma_fence::Timestamp;
+use dma_fence::{Timestamp, contract};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -113,7 +113,11 @@ impl SyncFile {
     /// # Context
     /// Blocks the thread, and needs nothing else. Enables signaling.
     #[doc(alias = "sync_wait")]
+    #[track_caller]
     pub fn wait_timeout(&self, timeout: Duration) -> Result<bool, KernelError> {
+        if !timeout.is_zero() {
+            contract::may_wait();
+        }
         let now = Timestamp::now().as_nanos();
         let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
         let deadline = now.saturating_add(nanos);

@@ -12,7 +12,7 @@ use std::fmt;
 use std::os::fd::AsFd;
 use std::ptr::{self, NonNull};
 
-use dma_fence::Errno;
+use dma_fence::{Errno, contract};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::{Access, DmaBuf};
@@ -84,7 +84,9 @@ impl<B: Borrow<DmaBuf>> Mapping<B> {
     /// Waits for the writers' fences, before a write for all: no matter how long, and signals do not end it. To
     /// wait with a limit or without a thread, wait for [`export_sync_file`](DmaBuf::export_sync_file) first.
     #[doc(alias("DMA_BUF_IOCTL_SYNC", "DMA_BUF_SYNC_START", "dma_buf_begin_cpu_access"))]
+    #[track_caller]
     pub fn access(&mut self, access: Access) -> Result<CpuAccess<'_>, KernelError> {
+        contract::may_wait();
         let bracket = Bracket::begin(self.buffer.borrow(), access)?;
         Ok(CpuAccess { address: self.address, size: self.size, bracket })
     }

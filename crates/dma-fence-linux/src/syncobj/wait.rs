@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dma_fence::{Errno, Timestamp};
+use dma_fence::{Errno, Timestamp, contract};
 
 use super::error::{PointWaitError, SyncobjError};
 use super::point::SyncPoint;
@@ -99,6 +99,7 @@ impl PointWait {
     /// neither but looks.
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_WAIT")]
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT")]
+    #[track_caller]
     pub fn all(&self, points: &[SyncPoint]) -> Result<(), PointWaitError> {
         if points.is_empty() {
             return Ok(());
@@ -116,6 +117,7 @@ impl PointWait {
     /// As [`all`](Self::all).
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_WAIT")]
     #[doc(alias = "DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT")]
+    #[track_caller]
     pub fn any(&self, points: &[SyncPoint]) -> Result<usize, PointWaitError> {
         self.make(points).map(|index| index as usize)
     }
@@ -124,10 +126,14 @@ impl PointWait {
         PointWait { flags: self.flags | flags, ..self }
     }
 
+    #[track_caller]
     fn make(&self, points: &[SyncPoint]) -> Result<u32, PointWaitError> {
         let device = points.first().ok_or(PointWaitError::NoPoints)?.device();
         if !points.iter().all(|point| point.device().is_same(device)) {
             return Err(SyncobjError::BadHandle.into());
+        }
+        if Timestamp::now() < self.limit.0 {
+            contract::may_wait();
         }
         Ok(with_known_flags(self.flags, |flags| self.request(points, flags))?)
     }
