@@ -18,9 +18,12 @@ const STEPS: &[Step] = &[
     ("clippy, contract checks", || {
         clippy(&["--package", "dma-fence", "--all-targets", "--features", "contract,tracing"])
     }),
+    ("clippy, Linux's fences with all features", || {
+        clippy(&["--package", "dma-fence-linux", "--all-targets", "--all-features"])
+    }),
     ("clippy, core without std", || clippy(&["--package", "dma-fence", "--no-default-features"])),
     ("documentation", || {
-        let mut doc = cargo(["doc", "--workspace", "--no-deps"]);
+        let mut doc = cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
         shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     }),
     // As the README says it.
@@ -38,6 +41,10 @@ const STEPS: &[Step] = &[
     ("test, contract checks", || {
         let package = ["test", "--package", "dma-fence"];
         shell::run(cargo(package).args(["--features", "contract,tracing"]))
+    }),
+    // What needs a device runs in the last step; the examples of the adapters are compiled here.
+    ("test, Linux's fences with all features", || {
+        shell::run(&mut cargo(["test", "--package", "dma-fence-linux", "--all-features"]))
     }),
     ("test, xtask", || shell::run(&mut cargo(["test", "--package", "xtask"]))),
     // On its own lock file, and without the nightly that running it takes.
