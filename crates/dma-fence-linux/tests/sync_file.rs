@@ -351,7 +351,7 @@ fn without_file_descriptors_nothing_is_lost() {
 }
 
 #[test]
-fn a_producer_that_was_killed_signals_in_finite_time() {
+fn a_producer_that_is_gone_signals_in_finite_time() {
     let Some((_alone, vgem)) = vgem() else { return };
     let (producer, file) = vgem.new_fence().unwrap();
     drop(producer);
