@@ -1,4 +1,4 @@
-//! Linux's own fences, joined to the library's.
+#![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
 mod debugfs;

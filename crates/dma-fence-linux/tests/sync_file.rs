@@ -280,6 +280,27 @@ fn a_callback_that_panics_does_not_stop_the_reactor() {
 }
 
 #[test]
+fn a_panic_goes_on_after_the_others_of_the_batch() {
+    let Some((_alone, vgem)) = vgem() else { return };
+    let reactor = Reactor::new().unwrap();
+    let (producers, files) = some(&vgem, 3);
+    let (sender, receiver) = mpsc::channel();
+    for (index, file) in files.into_iter().enumerate() {
+        let sender = sender.clone();
+        let told = move |_: &_| {
+            sender.send(index).unwrap();
+            panic!("on purpose");
+        };
+        let fence = file.into_fence_on(&reactor.handle()).unwrap();
+        fence.on_signal(told).unwrap().detach();
+    }
+    signal_all(producers);
+    let dispatch = || reactor.dispatch().map(drop);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(dispatch)).is_err());
+    assert_eq!(receiver.try_iter().count(), 3);
+}
+
+#[test]
 fn what_a_callback_panics_with_may_panic_too() {
     struct Payload;
     impl Drop for Payload {
