@@ -10,6 +10,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use dma_fence::Errno;
 use rustix::fs::OFlags;
 use rustix::io;
 use rustix::ioctl::{IntegerSetter, Ioctl, IoctlOutput, Opcode, ioctl};
@@ -69,8 +70,17 @@ pub(crate) fn request_fd<T: GivesFd>(
     mut argument: T,
 ) -> Result<OwnedFd, KernelError> {
     request(fd, &mut argument)?;
+    given(T::NAME, argument.fd())
+}
+
+/// A file descriptor in an answer. A file that only plays the part may say what it likes, and no number that
+/// is none must become one.
+fn given(request: &'static str, fd: i32) -> Result<OwnedFd, KernelError> {
+    if fd < 0 {
+        return Err(KernelError::new(request, Errno::EBADF));
+    }
     // SAFETY: FD-GIVEN.
-    Ok(unsafe { OwnedFd::from_raw_fd(argument.fd()) })
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// The name of the driver behind a DRM device, cut at 64 bytes.
@@ -208,8 +218,8 @@ pub(crate) fn udmabuf_create(
     let mut argument = UdmabufCreate { memfd, flags: UDMABUF_FLAGS_CLOEXEC, offset: 0, size };
     // SAFETY: UAPI-LAYOUT, without addresses.
     let fd = unsafe { update(device, &mut argument) }?;
-    // SAFETY: FD-GIVEN: this request gives it as its result.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    // This request gives it as its result.
+    given(UdmabufCreate::NAME, fd)
 }
 
 /// A DMA buffer of a heap.
@@ -219,8 +229,7 @@ pub(crate) fn dma_heap_allocate(heap: BorrowedFd<'_>, len: u64) -> Result<OwnedF
     let mut argument = DmaHeapAllocationData { len, fd_flags, ..Default::default() };
     // SAFETY: UAPI-LAYOUT, without addresses.
     unsafe { update(heap, &mut argument) }?;
-    // SAFETY: FD-GIVEN.
-    Ok(unsafe { OwnedFd::from_raw_fd(argument.fd as i32) })
+    given(DmaHeapAllocationData::NAME, argument.fd as i32)
 }
 
 /// Interrupted requests are made again, as libdrm does: none of them begins anew what it has done, and

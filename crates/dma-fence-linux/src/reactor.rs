@@ -2,6 +2,7 @@
 //!
 //! - [`thread`]: the process's own reactor, which has a thread
 //! - [`table`]: what is watched
+//! - [`panics`]: callbacks that panic
 //! - `tokio`, `calloop`: other people's event loops, behind features of those names
 //!
 //! # Implementation notes
@@ -13,6 +14,7 @@
 
 #[cfg(feature = "calloop")]
 mod calloop;
+mod panics;
 mod table;
 mod thread;
 #[cfg(feature = "tokio")]
@@ -32,6 +34,7 @@ use rustix::io::Errno;
 
 use crate::error::KernelError;
 use crate::sync_file::Watched;
+use panics::Panics;
 use table::{Entry, Table};
 
 /// Watches sync files for an event loop of yours.
@@ -196,24 +199,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         if let Some(token) = self.adopted.get() {
             thread::forget(*token);
-        }
-    }
-}
-
-/// Lets what comes after a panic have its turn.
-#[derive(Default)]
-struct Panics(Option<Box<dyn std::any::Any + Send>>);
-
-impl Panics {
-    fn guard(&mut self, f: impl FnOnce()) {
-        if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
-            self.0.get_or_insert(panic);
-        }
-    }
-
-    fn resume(self) {
-        if let Some(panic) = self.0 {
-            std::panic::resume_unwind(panic);
         }
     }
 }

@@ -65,6 +65,18 @@ fn what_is_vouched_for_is_a_sync_file() {
     assert_eq!(fence.wait(), Err(dma_fence::FenceError::Failed(Errno::ENOENT)));
 }
 
+#[test]
+fn an_import_passes_deadlines_on() {
+    let Some(timeline) = open() else { return };
+    let file = timeline.create_fence(1).unwrap().vouch_finite();
+    let deadline = Timestamp::from_nanos(Timestamp::now().as_nanos() + 5_000_000);
+    file.try_clone().unwrap().into_fence().unwrap().set_deadline(deadline);
+    assert_eq!(timeline.deadline(&file), Ok(Some(deadline)));
+    let earlier = Timestamp::from_nanos(deadline.as_nanos() - 1_000_000);
+    file.set_deadline(earlier).unwrap();
+    assert_eq!(timeline.deadline(&file), Ok(Some(earlier)));
+}
+
 // === sync objects that fail, and that have a deadline ===
 
 #[test]

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::pipe;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::{MutexGuard, mpsc};
+use std::sync::{Arc, MutexGuard, mpsc};
 use std::time::Duration;
 
 /// Only ends a test that hangs; beyond the ten seconds after which vgem signals its fences.
@@ -280,6 +280,69 @@ fn a_callback_that_panics_does_not_stop_the_reactor() {
     }
 }
 
+#[test]
+fn a_panic_goes_on_after_the_others_of_the_batch() {
+    let Some((_alone, vgem)) = vgem() else { return };
+    let reactor = Reactor::new().unwrap();
+    let (producers, files) = some(&vgem, 3);
+    let (sender, receiver) = mpsc::channel();
+    for (index, file) in files.into_iter().enumerate() {
+        let sender = sender.clone();
+        let told = move |_: &_| {
+            sender.send(index).unwrap();
+            panic!("on purpose");
+        };
+        let fence = file.into_fence_on(&reactor.handle()).unwrap();
+        fence.on_signal(told).unwrap().detach();
+    }
+    signal_all(producers);
+    let dispatch = || reactor.dispatch().map(drop);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(dispatch)).is_err());
+    assert_eq!(receiver.try_iter().count(), 3);
+}
+
+#[test]
+fn what_a_callback_panics_with_may_panic_too() {
+    struct Payload;
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            panic!("when it is dropped");
+        }
+    }
+    let Some((_alone, vgem)) = vgem() else { return };
+    let (mut producers, files) = some(&vgem, 2);
+    let [first, second] = [0, 1].map(|i| files[i].try_clone().unwrap().into_fence().unwrap());
+    let (sender, receiver) = mpsc::channel();
+    let panics = sender.clone();
+    let told = move |_: &_| {
+        panics.send(()).unwrap();
+        std::panic::panic_any(Payload)
+    };
+    first.on_signal(told).unwrap().detach();
+    second.on_signal(move |_| sender.send(()).unwrap()).unwrap().detach();
+    producers.remove(0).signal().unwrap();
+    // To ask would run the callback here.
+    assert_eq!(receiver.recv_timeout(LIMIT), Ok(()));
+    signal_all(producers);
+    assert_eq!(receiver.recv_timeout(LIMIT), Ok(()), "the reactor goes on");
+}
+
+#[test]
+fn the_file_is_closed_before_callbacks_run() {
+    let Some((_alone, vgem)) = vgem() else { return };
+    let reactor = Arc::new(Reactor::new().unwrap());
+    let (producer, file) = vgem.new_fence().unwrap();
+    let before = open_fds();
+    let fence = file.into_fence_on(&reactor.handle()).unwrap();
+    let (sender, receiver) = mpsc::channel();
+    let again = reactor.clone();
+    let told = move |_: &_| sender.send((open_fds(), again.dispatch())).unwrap();
+    fence.on_signal(told).unwrap().detach();
+    producer.signal().unwrap();
+    assert_eq!(reactor.dispatch(), Ok(1));
+    assert_eq!(receiver.try_recv(), Ok((before - 1, Ok(0))));
+}
+
 // === what goes wrong ===
 
 #[test]
@@ -327,6 +390,20 @@ fn a_file_that_somebody_else_closed_hangs_nobody() {
     let told = std::thread::spawn(move || fence.wait());
     // The other end of the pipe is closed, so it is ready, and tells nothing.
     assert_eq!(told.join().unwrap(), Err(FenceError::Abandoned));
+}
+
+#[test]
+fn a_lost_fence_is_not_watched_any_more() {
+    let Some((_alone, vgem)) = vgem() else { return };
+    let reactor = Reactor::new().unwrap();
+    let (producer, file) = vgem.new_fence().unwrap();
+    let raw = file.as_fd().as_raw_fd();
+    let fence = file.into_fence_on(&reactor.handle()).unwrap();
+    spoil(raw);
+    fence.enable_signaling();
+    assert_eq!((reactor.dispatch(), fence.status()), (Ok(1), Status::Abandoned));
+    assert_eq!((reactor.dispatch(), watched_by(&reactor)), (Ok(0), 0), "or it would spin");
+    producer.signal().unwrap();
 }
 
 #[test]

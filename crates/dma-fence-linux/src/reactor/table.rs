@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
+use super::panics::Panics;
 use super::{Inner, NOW};
 use crate::sync_file::Watched;
 
@@ -58,7 +59,11 @@ impl Table {
             entries.closed = true;
             entries.entries.values().cloned().collect()
         };
-        fences.iter().for_each(Entry::lose);
+        let mut panics = Panics::default();
+        for fence in fences {
+            panics.guard(|| fence.lose());
+        }
+        panics.resume();
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -91,10 +96,18 @@ impl Entry {
     }
 
     fn lose(&self) {
-        if let Entry::Fence(watched) = self
-            && let Some(watched) = watched.upgrade()
-        {
-            watched.lose();
+        match self {
+            Entry::Fence(watched) => {
+                if let Some(watched) = watched.upgrade() {
+                    watched.lose();
+                }
+            }
+            // Adopted by who dispatches no more.
+            Entry::Reactor(inner) => {
+                if let Some(inner) = inner.upgrade() {
+                    inner.table.close();
+                }
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::panics::discard;
 use super::table::Entry;
 use super::{Inner, ReactorHandle, Token};
 use crate::error::KernelError;
@@ -36,8 +37,13 @@ fn start(inner: &Arc<Inner>) -> Result<(), KernelError> {
 
 /// A callback that panics has been reported by the panic hook, and the thread goes on for the others.
 fn run(inner: &Inner) {
-    let dispatch = || inner.dispatch(None);
-    while !matches!(catch_unwind(AssertUnwindSafe(dispatch)), Ok(Err(_))) {}
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| inner.dispatch(None))) {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => break,
+            Err(panic) => discard(panic),
+        }
+    }
     // The file descriptor is gone: somebody has closed what is not theirs.
     inner.table.close();
 }

@@ -85,16 +85,27 @@ pub(super) fn with_raw_info<R>(
 ) -> Result<R, KernelError> {
     let mut few = [uapi::SyncFenceInfo::default(); FEW];
     match ioctl::sync_file_info(fd, &mut few) {
-        Ok(info) => Ok(look(&info, &few[..info.num_fences as usize])),
+        Ok(info) => Ok(look(&info, told(&info, &few)?)),
         // More fences than that.
         Err(error) if error.errno() == Errno::EINVAL => {
             let len = ioctl::sync_file_info(fd, &mut [])?.num_fences as usize;
             let mut many = vec![uapi::SyncFenceInfo::default(); len];
             let info = ioctl::sync_file_info(fd, &mut many)?;
-            Ok(look(&info, &many[..info.num_fences as usize]))
+            Ok(look(&info, told(&info, &many)?))
         }
         Err(error) => Err(error),
     }
+}
+
+/// The fences of the answer: at least one, or nothing would be taken for signaled, and no more than there was
+/// room for. A file that only plays a sync file, of a file system in user space, says what it likes.
+fn told<'a>(
+    info: &uapi::SyncFileInfo,
+    room: &'a [uapi::SyncFenceInfo],
+) -> Result<&'a [uapi::SyncFenceInfo], KernelError> {
+    room.get(..info.num_fences as usize)
+        .filter(|fences| !fences.is_empty())
+        .ok_or(KernelError::new("SYNC_IOC_FILE_INFO", Errno::EIO))
 }
 
 pub(super) fn total(fences: &[uapi::SyncFenceInfo]) -> FenceStatus {
@@ -172,6 +183,15 @@ mod tests {
         assert_eq!(of(0), FenceStatus::Pending);
         assert_eq!(of(1), signaled(7, Ok(())));
         assert_eq!(of(-2), signaled(7, Err(Errno::ENOENT)));
+    }
+
+    #[test]
+    fn an_answer_that_no_sync_file_gives_is_an_error() {
+        let of = |num_fences| {
+            let info = uapi::SyncFileInfo { num_fences, ..Default::default() };
+            told(&info, &[Default::default(); 2]).map(<[_]>::len).ok()
+        };
+        assert_eq!([0, 1, 2, 3, u32::MAX].map(of), [None, Some(1), Some(2), None, None]);
     }
 
     #[test]

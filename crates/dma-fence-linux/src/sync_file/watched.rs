@@ -39,17 +39,26 @@ impl Watched {
     /// Signals the library's fence if the kernel's has signaled.
     fn look(&self) {
         if let Ok(FenceStatus::Signaled(signal)) = self.file.status() {
-            self.signal(signal);
+            signal_with(self.take(), signal);
         }
     }
 
     /// The kernel says that the sync file is ready, so the fence has signaled: finds out how.
-    pub(crate) fn ready(&self) {
+    pub(crate) fn ready(self: Arc<Self>) {
         match self.file.status() {
-            Ok(FenceStatus::Signaled(signal)) => self.signal(signal),
+            Ok(FenceStatus::Signaled(signal)) => {
+                let producer = self.take();
+                // Callbacks may take long, and until it is closed the file is ready.
+                drop(self);
+                signal_with(producer, signal);
+            }
             Ok(FenceStatus::Pending) => {}
             // Something is wrong with the file; one that is not watched would hang whoever waits.
-            Err(_) => self.lose(),
+            Err(_) => {
+                // An abandoned fence keeps its file, which would be ready for ever.
+                self.reactor.unwatch(self.file.as_fd());
+                self.lose();
+            }
         }
     }
 
@@ -60,18 +69,18 @@ impl Watched {
         drop(self.take());
     }
 
-    fn signal(&self, signal: Signal) {
-        if let Some(producer) = self.take().and_then(WeakDriverFence::upgrade) {
-            DriverFence::signal_at(producer, signal.result, signal.timestamp);
-        }
-    }
-
     fn take(&self) -> Option<WeakDriverFence> {
         self.lock().take()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<WeakDriverFence>> {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn signal_with(producer: Option<WeakDriverFence>, signal: Signal) {
+    if let Some(producer) = producer.and_then(WeakDriverFence::upgrade) {
+        DriverFence::signal_at(producer, signal.result, signal.timestamp);
     }
 }
 

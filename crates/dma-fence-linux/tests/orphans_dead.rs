@@ -1,0 +1,52 @@
+//! The process's own reactor ends, for somebody closed what is not theirs. Alone in its process.
+
+mod common;
+
+use common::{in_time, or_skip};
+use dma_fence::{FenceError, Status};
+use dma_fence_linux::{Reactor, Vgem};
+use std::fs::{read_dir, read_link};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// Shorter than the ten seconds after which vgem signals its fences.
+const LIMIT: Duration = Duration::from_secs(8);
+
+/// The file descriptors of epoll instances.
+fn epolls() -> Vec<RawFd> {
+    let entries = read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .filter(|path| read_link(path).is_ok_and(|to| to.ends_with("anon_inode:[eventpoll]")))
+        .map(|path| path.file_name().unwrap().to_str().unwrap().parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn whom_it_adopted_it_loses_too_whatever_their_callbacks_do() {
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    let global = Reactor::global().unwrap();
+    let [epoll] = epolls()[..] else { panic!("there is one") };
+    let reactor = Reactor::new().unwrap();
+    let (producers, files): (Vec<_>, Vec<_>) = (0..4).map(|_| vgem.new_fence().unwrap()).unzip();
+    let import = |file: dma_fence_linux::SyncFile| file.into_fence_on(&reactor.handle()).unwrap();
+    let fences: Vec<_> = files.into_iter().map(import).collect();
+    for fence in &fences {
+        fence.on_outcome(|_| panic!("on purpose")).unwrap().detach();
+    }
+    drop(reactor);
+
+    let (last, file) = vgem.new_fence().unwrap();
+    let waited = file.into_fence_on(&global).unwrap();
+    waited.enable_signaling();
+    // SAFETY: Forgotten below: the reactor still owns the number.
+    let mut same = unsafe { OwnedFd::from_raw_fd(epoll) };
+    rustix::io::dup2(rustix::pipe::pipe().unwrap().0, &mut same).unwrap();
+    std::mem::forget(same);
+    // The thread comes back for more, and finds that there is nothing.
+    last.signal().unwrap();
+    for fence in fences {
+        in_time(LIMIT, || fence.status() != Status::Pending);
+        assert_eq!(fence.wait(), Err(FenceError::Abandoned));
+    }
+    drop(producers);
+}
