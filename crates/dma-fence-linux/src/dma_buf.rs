@@ -12,7 +12,7 @@ use rustix::fs::{SeekFrom, fstat, fstatfs, seek};
 
 pub use info::DmaBufInfo;
 pub use mapping::{CpuAccess, Mapping};
-pub use mirror::MirrorError;
+pub use mirror::{Mirror, MirrorError};
 
 use crate::error::KernelError;
 use crate::ioctl;

@@ -21,7 +21,9 @@ mod vgem;
 
 pub use debugfs::{BufferList, ListedBuffer, ListedFence};
 pub use device::{AllocateError, OpenError};
-pub use dma_buf::{Access, CpuAccess, DmaBuf, DmaBufInfo, Mapping, MirrorError, NotADmaBuf};
+pub use dma_buf::{
+    Access, CpuAccess, DmaBuf, DmaBufInfo, Mapping, Mirror, MirrorError, NotADmaBuf,
+};
 pub use dma_heap::DmaHeap;
 pub use drm::DrmDevice;
 pub use error::{KernelError, Unsupported};

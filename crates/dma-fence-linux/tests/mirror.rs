@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{alone, in_time, open_fds, or_skip};
 use dma_fence::{Errno, FenceContext, ReservationObject, Usage};
-use dma_fence_linux::{DmaBuf, MirrorError, Vgem, VgemBuffer};
+use dma_fence_linux::{DmaBuf, Mirror, MirrorError, Vgem, VgemBuffer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Only catches what hangs.
@@ -29,9 +29,9 @@ fn an_idle_buffer_adds_nothing() {
     let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
     let (buffer, dma_buf) = vgem_buffer(&vgem);
     let object = ReservationObject::new();
-    dma_buf.mirror_to(&object).unwrap();
+    Mirror::new(&dma_buf, &object).update().unwrap();
     buffer.attach(true).unwrap().signal().unwrap();
-    dma_buf.mirror_to(&object).unwrap();
+    Mirror::new(&dma_buf, &object).update().unwrap();
     assert_eq!(object.fences_with_usage(Usage::Bookkeep).len(), 0);
 }
 
@@ -43,7 +43,7 @@ fn readers_and_writers_are_blocked_as_in_the_kernel() {
         let (buffer, dma_buf) = vgem_buffer(&vgem);
         let fence = buffer.attach(device_writes).unwrap();
         let object = ReservationObject::new();
-        dma_buf.mirror_to(&object).unwrap();
+        Mirror::new(&dma_buf, &object).update().unwrap();
         assert_eq!(blocked(&object), expected);
         fence.signal().unwrap();
         assert_eq!(blocked(&object), [false, false]);
@@ -57,7 +57,7 @@ fn who_waits_for_the_object_is_woken_by_the_device() {
     let (buffer, dma_buf) = vgem_buffer(&vgem);
     let reads = [buffer.attach(false).unwrap(), buffer.attach(false).unwrap()];
     let object = ReservationObject::new();
-    dma_buf.mirror_to(&object).unwrap();
+    Mirror::new(&dma_buf, &object).update().unwrap();
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| object.wait_timeout(Usage::Read, LONG));
         let [first, second] = reads;
@@ -82,7 +82,7 @@ fn what_the_object_has_stays() {
     drop(guard);
     let read = buffer.attach(false).unwrap();
     for _ in 0..3 {
-        dma_buf.mirror_to(&object).unwrap();
+        Mirror::new(&dma_buf, &object).update().unwrap();
     }
     ours.signal(Ok(()));
     assert_eq!(blocked(&object), [false, true]);
@@ -98,7 +98,7 @@ fn without_file_descriptors_nothing_is_added() {
     let object = ReservationObject::new();
     // The reactor opens what it needs once.
     let fence = buffer.attach(true).unwrap();
-    dma_buf.mirror_to(&ReservationObject::new()).unwrap();
+    Mirror::new(&dma_buf, ReservationObject::new()).update().unwrap();
     let before = open_fds();
     let limit = getrlimit(Resource::Nofile);
     for spare in 0..2 {
@@ -107,7 +107,7 @@ fn without_file_descriptors_nothing_is_added() {
         let last = std::os::fd::AsRawFd::as_raw_fd(fds.last().unwrap()) as u64;
         setrlimit(Resource::Nofile, Rlimit { current: Some(last), ..limit }).unwrap();
         drop(fds);
-        let result = dma_buf.mirror_to(&object);
+        let result = Mirror::new(&dma_buf, &object).update();
         setrlimit(Resource::Nofile, limit).unwrap();
         let error = match result.unwrap_err() {
             MirrorError::Export(error) => error,
@@ -118,7 +118,7 @@ fn without_file_descriptors_nothing_is_added() {
         assert_eq!(object.fences_with_usage(Usage::Bookkeep).len(), 0);
         in_time(LONG, || open_fds() == before);
     }
-    dma_buf.mirror_to(&object).unwrap();
+    Mirror::new(&dma_buf, &object).update().unwrap();
     assert_eq!(blocked(&object), [true, true], "and nothing is lost");
     fence.signal().unwrap();
 }
@@ -130,7 +130,7 @@ fn nothing_stays_open() {
     let (buffer, dma_buf) = vgem_buffer(&vgem);
     let round = |object: &ReservationObject| {
         let fence = buffer.attach(true).unwrap();
-        dma_buf.mirror_to(object).unwrap();
+        Mirror::new(&dma_buf, object).update().unwrap();
         fence.signal().unwrap();
         object.wait_timeout(Usage::Read, LONG).unwrap();
     };
@@ -142,4 +142,36 @@ fn nothing_stays_open() {
     }
     drop(object);
     in_time(LONG, || open_fds() == before);
+}
+
+#[test]
+fn a_mirror_takes_back_what_it_put_there() {
+    let _alone = alone();
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    let (buffer, dma_buf) = vgem_buffer(&vgem);
+    let write = buffer.attach(true).unwrap();
+    let object = ReservationObject::new();
+    let others = FenceContext::hardware("gpu", "ring 0").new_fence();
+    let mut guard = object.lock();
+    guard.reserve(1).unwrap();
+    guard.add(&others.fence(), Usage::Read).unwrap();
+    drop(guard);
+    let mut mirror = Mirror::new(&dma_buf, &object);
+    mirror.update().unwrap();
+    let before = open_fds();
+    for _ in 0..100 {
+        mirror.update().unwrap();
+        assert_eq!(blocked(&object), [true, true]);
+    }
+    assert_eq!(open_fds(), before);
+    assert_eq!(object.fences_with_usage(Usage::Bookkeep).len(), 3);
+    write.signal().unwrap();
+    assert_eq!(blocked(&object), [false, true], "what others put there stays");
+    others.signal(Ok(()));
+    // And on with the next one.
+    let read = buffer.attach(false).unwrap();
+    mirror.update().unwrap();
+    assert_eq!(blocked(&object), [false, true]);
+    read.signal().unwrap();
+    assert_eq!(blocked(&object), [false, false]);
 }

@@ -1,5 +1,7 @@
 //! The kernel's fences of a buffer, in a reservation object of the library.
 
+use std::borrow::Borrow;
+
 use dma_fence::{AllocError, Fence, ReservationObject, Usage};
 
 use super::{Access, DmaBuf};
@@ -20,48 +22,69 @@ pub enum MirrorError {
     Reserve(AllocError),
 }
 
-impl DmaBuf {
-    /// Adds what is going on with the buffer in the kernel to a reservation object: a reader of that waits
-    /// for the kernel's writers, a writer for everybody.
-    ///
-    /// It is of this moment: call it before each look at the object, for example when a job is submitted. What has
-    /// signaled is not added. The way back is [`import_sync_file`](Self::import_sync_file), for fences that have a
-    /// sync file.
-    ///
-    /// ```no_run
-    /// use dma_fence::{ReservationObject, Usage};
-    /// use dma_fence_linux::Vgem;
-    /// # use dma_fence_linux::DmaBuf;
-    /// let buffer = DmaBuf::new(Vgem::open()?.new_buffer(4096)?.dma_buf()?)?;
-    /// let object = ReservationObject::new();
-    /// buffer.mirror_to(&object)?;
-    /// object.wait(Usage::Read)?; // what the next writer waits for
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+/// A buffer's fences of the kernel, in a reservation object of the library.
+///
+/// What it puts there is of the moment of an [`update`](Self::update). A reader of the object then waits for the
+/// kernel's writers, and a writer for everybody. The way back is [`DmaBuf::import_sync_file`], for fences that have a
+/// sync file.
+///
+/// ```no_run
+/// use dma_fence::{ReservationObject, Usage};
+/// use dma_fence_linux::{DmaBuf, Mirror, Vgem};
+/// let buffer = DmaBuf::new(Vgem::open()?.new_buffer(4096)?.dma_buf()?)?;
+/// let object = ReservationObject::new();
+/// let mut mirror = Mirror::new(&buffer, &object);
+/// mirror.update()?; // before each look at the object, for example when a job is submitted
+/// object.wait(Usage::Read)?; // what the next writer waits for
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Mirror<B: Borrow<DmaBuf>, O: Borrow<ReservationObject>> {
+    buffer: B,
+    object: O,
+    /// Contexts of what the last updates put into the object: for writers, and for all.
+    former: [Option<u64>; 2],
+}
+
+impl<B: Borrow<DmaBuf>, O: Borrow<ReservationObject>> Mirror<B, O> {
+    /// One that has put nothing into the object yet. There should be one for each buffer and object.
+    pub fn new(buffer: B, object: O) -> Self {
+        Mirror { buffer, object, former: [None; 2] }
+    }
+
+    /// Puts what is going on with the buffer in the kernel into the object, in the place of what the last
+    /// update put there. What has signaled is not put there.
     ///
     /// # Errors
-    /// See [`MirrorError`]: nothing was added.
+    /// See [`MirrorError`]: the object is as it was.
     ///
     /// # Context
     /// Takes the object's lock, after all requests to the kernel. Does not wait for fences, and does not enable
-    /// signaling.
-    pub fn mirror_to(&self, object: &ReservationObject) -> Result<(), MirrorError> {
+    /// signaling. Costs two file descriptors at most, as long as the fences are pending.
+    pub fn update(&mut self) -> Result<(), MirrorError> {
+        let buffer = self.buffer.borrow();
+        let Some(all) = pending(buffer, Access::Write)? else { return Ok(()) };
         // A fence that comes between the two is in the second: writers last, for with them it is stronger.
-        let all = self.pending(Access::Write)?;
-        let writers = self.pending(Access::Read)?;
-        let found = [(writers, Usage::Write), (all, Usage::Read)];
-        let mut guard = object.lock();
+        let writers = pending(buffer, Access::Read)?;
+        let found = [(writers, Usage::Write), (Some(all), Usage::Read)];
+        let mut guard = self.object.borrow().lock();
         guard.reserve(found.len()).map_err(MirrorError::Reserve)?;
-        for (fence, usage) in found {
+        for ((fence, usage), former) in found.into_iter().zip(&mut self.former) {
             let Some(fence) = fence else { continue };
-            guard.add(&fence, usage).expect("slots are reserved, and it is no container");
+            let put = match former.replace(fence.context()) {
+                // What the former one stood for has signaled, or the new one stands for it, too.
+                Some(former) => guard.replace(former, &fence, usage),
+                None => Ok(()),
+            };
+            put.and_then(|()| guard.add(&fence, usage))
+                .expect("slots are reserved, and it is no container");
         }
         Ok(())
     }
+}
 
-    /// What such an access has to wait for, unless it is nothing.
-    fn pending(&self, access: Access) -> Result<Option<Fence>, MirrorError> {
-        let fence = self.export_sync_file(access).map_err(MirrorError::Export)?.into_fence()?;
-        Ok(if fence.is_signaled() { None } else { Some(fence) })
-    }
+/// What such an access has to wait for, unless it is nothing.
+fn pending(buffer: &DmaBuf, access: Access) -> Result<Option<Fence>, MirrorError> {
+    let fence = buffer.export_sync_file(access).map_err(MirrorError::Export)?.into_fence()?;
+    Ok(if fence.is_signaled() { None } else { Some(fence) })
 }
