@@ -56,7 +56,8 @@ impl FenceEventFd {
     }
 
     /// A file descriptor of it to give away, to another process for one; the fence is watched until it is
-    /// decided, whoever still wants to know.
+    /// decided, whoever still wants to know. To whom you trust: one who fills the counter and makes the file blocking
+    /// holds up the thread that signals.
     ///
     /// # Errors
     /// `EMFILE`: hands it back.

@@ -92,7 +92,8 @@ impl Reactor {
     /// The process's own reactor, on a thread that the first call starts.
     ///
     /// Callbacks of its fences run on that thread: they should be short, and must not wait for another
-    /// fence of it. After a `fork` the child has no such thread.
+    /// fence of it. After a `fork` without `exec` the child has no such thread and must leave imports alone, even
+    /// dropping them: the two share the epoll instance.
     ///
     /// # Errors
     /// What the kernel answers when there is no file descriptor or thread left: `EMFILE`, `EAGAIN`. The
@@ -152,10 +153,12 @@ impl ReactorHandle {
 
     /// From here on the fence hears when its sync file is ready. Enables signaling.
     pub(crate) fn watch(&self, token: Token, fd: BorrowedFd<'_>) -> Result<(), KernelError> {
-        if self.0.table.is_closed() {
-            return Err(KernelError::new("epoll_ctl", dma_fence::Errno::ENXIO));
-        }
         self.0.watch(token, fd)
+    }
+
+    /// Does nobody dispatch any more?
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.table.is_closed()
     }
 
     /// A duplicate of the file descriptor elsewhere would keep it watched.

@@ -52,7 +52,7 @@ impl Table {
         self.lock().closed
     }
 
-    /// Nobody dispatches any more: what is pending is lost, and what is still to come.
+    /// Nobody dispatches any more: who waits has to wait without it, and who is still to come.
     pub(super) fn close(&self) {
         let fences: Vec<Entry> = {
             let mut entries = self.lock();
@@ -61,7 +61,7 @@ impl Table {
         };
         let mut panics = Panics::default();
         for fence in fences {
-            panics.guard(|| fence.lose());
+            panics.guard(|| fence.orphaned());
         }
         panics.resume();
     }
@@ -95,11 +95,11 @@ impl Entry {
         }
     }
 
-    fn lose(&self) {
+    fn orphaned(&self) {
         match self {
             Entry::Fence(watched) => {
                 if let Some(watched) = watched.upgrade() {
-                    watched.lose();
+                    watched.orphaned();
                 }
             }
             // Adopted by who dispatches no more.

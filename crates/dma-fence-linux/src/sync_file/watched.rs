@@ -2,7 +2,9 @@
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
 
 use dma_fence::{
     DriverFence, Enabled, Fence, FenceContext, FenceOps, Signal, Timestamp, WeakDriverFence,
@@ -16,6 +18,8 @@ pub(crate) struct Watched {
     file: SyncFile,
     reactor: ReactorHandle,
     token: Token,
+    /// This, for a thread that waits.
+    this: Weak<Watched>,
     is_watched: AtomicBool,
     /// Gone once it has signaled or was lost.
     producer: Mutex<Option<WeakDriverFence>>,
@@ -27,6 +31,7 @@ impl Watched {
             file,
             reactor: reactor.clone(),
             token: reactor.join(watched.clone()),
+            this: watched.clone(),
             is_watched: AtomicBool::new(false),
             producer: Mutex::new(None),
         });
@@ -62,9 +67,29 @@ impl Watched {
         }
     }
 
+    /// The reactor is closed.
+    pub(crate) fn orphaned(&self) {
+        if self.is_watched.load(Ordering::Acquire) {
+            self.wait_for_it();
+        }
+    }
+
+    /// A thread of its own waits for the file. That is dear, but nothing is lost.
+    fn wait_for_it(&self) {
+        let Some(this) = self.this.upgrade() else { return };
+        let wait = move || {
+            // Whatever comes of it, the status says it.
+            let _ = this.file.wait_timeout(Duration::MAX);
+            this.ready();
+        };
+        if thread::Builder::new().name("dma-fence wait".into()).spawn(wait).is_err() {
+            self.lose();
+        }
+    }
+
     /// Nothing will tell when the fence signals: it is abandoned, so that nobody waits for ever, unless it
     /// has signaled.
-    pub(crate) fn lose(&self) {
+    fn lose(&self) {
         self.look();
         drop(self.take());
     }
@@ -86,10 +111,12 @@ fn signal_with(producer: Option<WeakDriverFence>, signal: Signal) {
 
 impl FenceOps for Watched {
     fn enable_signaling(&self, _: &Fence) -> Enabled {
-        match self.reactor.watch(self.token, self.file.as_fd()) {
-            Ok(()) => self.is_watched.store(true, Ordering::Relaxed),
-            // Out of memory, or of watches.
-            Err(_) => self.lose(),
+        // It fails for lack of memory, or of watches.
+        let watched = self.reactor.watch(self.token, self.file.as_fd());
+        self.is_watched.store(watched.is_ok(), Ordering::Release);
+        // Who closes the reactor closes it first, and looks then: so one of us sees the other.
+        if watched.is_err() || self.reactor.is_closed() {
+            self.wait_for_it();
         }
         Enabled::WillSignal
     }

@@ -40,7 +40,7 @@ impl TimeLimit {
     }
 }
 
-/// A wait for points: what for, and until when.
+/// A wait for points: what for, and until when. A limit that is given as a duration begins when this is made.
 ///
 /// The points may be of binary objects and of timelines, of any objects of one open file.
 ///
