@@ -23,6 +23,7 @@ use rustix::io::Errno;
 use crate::error::KernelError;
 use crate::ioctl;
 use crate::uapi::{SyncMergeData, SyncSetDeadline};
+use crate::unbounded::UnboundedSyncFile;
 
 /// A file descriptor that stands for a fence of the kernel, which signals in finite time.
 ///
@@ -46,17 +47,19 @@ use crate::uapi::{SyncMergeData, SyncSetDeadline};
 pub struct SyncFile(OwnedFd);
 
 impl SyncFile {
-    /// A file descriptor that came from somewhere, if it is a sync file.
+    /// A file descriptor that came from somewhere, if it is a sync file, and one that signals in finite time: not
+    /// one that waits for a software timeline of debugfs.
     ///
     /// # Errors
     /// It is none: hands it back.
     ///
     /// # Context
-    /// One system call, which does not block and does not enable signaling.
+    /// One system call for up to 16 fences, which does not block and does not enable signaling.
     pub fn new(fd: OwnedFd) -> Result<Self, NotASyncFile> {
-        match ioctl::sync_file_info(fd.as_fd(), &mut []) {
-            Ok(_) => Ok(SyncFile(fd)),
-            Err(error) => Err(NotASyncFile { fd, error }),
+        match info::waits_for_user_space(fd.as_fd()) {
+            Ok(false) => Ok(SyncFile(fd)),
+            Ok(true) => Err(NotASyncFile::Unbounded(UnboundedSyncFile::new(SyncFile(fd)))),
+            Err(error) => Err(NotASyncFile::OtherKind { fd, error }),
         }
     }
 
@@ -164,18 +167,30 @@ impl From<SyncFile> for OwnedFd {
     }
 }
 
-/// A file descriptor is not a sync file.
+/// A file descriptor is not a sync file, or none that signals in finite time.
 #[derive(Debug)]
-pub struct NotASyncFile {
-    /// The file descriptor.
-    pub fd: OwnedFd,
-    /// What the kernel answered: `ENOTTY` for most other kinds.
-    pub error: KernelError,
+pub enum NotASyncFile {
+    /// It is of another kind.
+    OtherKind {
+        /// The file descriptor.
+        fd: OwnedFd,
+        /// What the kernel answered: `ENOTTY` for most other kinds.
+        error: KernelError,
+    },
+    /// It waits for a software timeline, which user space signals, or never does.
+    Unbounded(UnboundedSyncFile),
 }
 
 impl fmt::Display for NotASyncFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the file descriptor is not a sync file ({})", self.error)
+        match self {
+            NotASyncFile::OtherKind { error, .. } => {
+                write!(f, "the file descriptor is not a sync file ({error})")
+            }
+            NotASyncFile::Unbounded(_) => {
+                f.write_str("the sync file waits for a software timeline, which may never signal")
+            }
+        }
     }
 }
 

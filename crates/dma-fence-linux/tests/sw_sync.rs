@@ -2,13 +2,14 @@
 
 mod common;
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use common::{open_fds, or_skip};
 use dma_fence::{Errno, FenceArray, FenceContext, Timestamp};
 use dma_fence_linux::{
-    BinarySyncobj, DrmDevice, FenceStatus, PointWait, PointWaitError, SwSync, SyncFile,
-    TimelineSyncobj, UnboundedSyncFile,
+    BinarySyncobj, DrmDevice, FenceStatus, NotASyncFile, PointWait, PointWaitError, SwSync,
+    SyncFile, TimelineSyncobj, UnboundedSyncFile, Vgem,
 };
 
 fn open() -> Option<SwSync> {
@@ -178,4 +179,22 @@ fn nothing_stays_open() {
         producer.signal(Ok(()));
     }
     assert_eq!(open_fds(), before);
+}
+
+/// Whoever gets one from another process gets it as what it is.
+#[test]
+fn a_file_that_waits_for_a_timeline_is_not_taken_for_a_bounded_one() {
+    let Some(timeline) = open() else { return };
+    let unbounded = timeline.create_fence(1).unwrap();
+    let given = || unbounded.as_fd().try_clone_to_owned().unwrap();
+    let Err(NotASyncFile::Unbounded(again)) = SyncFile::new(given()) else { panic!("it is none") };
+    // Neither is one that waits for others, too.
+    let vouched = again.vouch_finite();
+    if let Some(vgem) = or_skip("vgem", Vgem::open()) {
+        let (_producer, file) = vgem.new_fence().unwrap();
+        let both = file.merge(&vouched, "both").unwrap();
+        assert!(matches!(SyncFile::new(both.into()), Err(NotASyncFile::Unbounded(_))));
+    }
+    timeline.inc(1).unwrap();
+    assert!(SyncFile::new(given()).is_ok(), "what has signaled waits for nobody");
 }

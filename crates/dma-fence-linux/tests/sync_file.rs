@@ -3,8 +3,8 @@
 mod common;
 
 use common::{alone, count_of, in_time, open_fds, or_skip, threads};
-use dma_fence::{Fence, FenceError, Status, WaitError};
-use dma_fence_linux::{FenceStatus, Reactor, SyncFile, Vgem, VgemFence};
+use dma_fence::{Errno, Fence, FenceError, Status, WaitError};
+use dma_fence_linux::{FenceStatus, NotASyncFile, Reactor, SyncFile, Vgem, VgemFence};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::pipe;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -352,7 +352,8 @@ fn another_kind_of_file_is_handed_back() {
         let (read, _write) = pipe().unwrap();
         let before = open_fds();
         let refused = SyncFile::new(read).unwrap_err();
-        assert_eq!(refused.error.errno().raw(), 25, "ENOTTY");
+        let NotASyncFile::OtherKind { error, .. } = &refused else { panic!("{refused}") };
+        assert_eq!(error.errno(), Errno::ENOTTY);
         assert!(refused.to_string().contains("not a sync file"));
         assert_eq!(open_fds(), before);
     }

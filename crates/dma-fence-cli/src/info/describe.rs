@@ -3,7 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use dma_fence::Timestamp;
-use dma_fence_linux::{Access, DmaBuf, DrmDevice, FenceInfo, FenceStatus, KernelError, SyncFile};
+use dma_fence_linux::{
+    Access, DmaBuf, DrmDevice, FenceInfo, FenceStatus, KernelError, NotASyncFile, SyncFile,
+    SyncFileInfo,
+};
 use serde::Serialize;
 
 use super::{error::InfoError, kind::Kind, process::Process};
@@ -100,7 +103,7 @@ fn is_asked(kind: Kind) -> bool {
 /// `None` if it is of another kind after all: a file may have any name, and a number may be used again.
 fn detail(kind: Kind, file: OwnedFd) -> Result<Option<Detail>, KernelError> {
     Ok(match kind {
-        Kind::SyncFile => SyncFile::new(file).ok().map(|it| sync_file(&it)).transpose()?,
+        Kind::SyncFile => sync_file_info(file)?.map(sync_file),
         Kind::DmaBuf => DmaBuf::new(file).ok().map(|it| dma_buf(&it)).transpose()?,
         Kind::DrmDevice => {
             DrmDevice::from(file).driver().ok().map(|driver| Detail::DrmDevice { driver })
@@ -109,14 +112,18 @@ fn detail(kind: Kind, file: OwnedFd) -> Result<Option<Detail>, KernelError> {
     })
 }
 
-fn sync_file(file: &SyncFile) -> Result<Detail, KernelError> {
-    let info = file.info()?;
+fn sync_file_info(file: OwnedFd) -> Result<Option<SyncFileInfo>, KernelError> {
+    match SyncFile::new(file) {
+        Ok(file) => file.info().map(Some),
+        Err(NotASyncFile::Unbounded(file)) => file.info().map(Some),
+        Err(NotASyncFile::OtherKind { .. }) => Ok(None),
+    }
+}
+
+fn sync_file(info: SyncFileInfo) -> Detail {
     let status = Status::from(info.status());
-    Ok(Detail::SyncFile {
-        name: info.name,
-        status,
-        fences: info.fences.into_iter().map(Fence::from).collect(),
-    })
+    let fences = info.fences.into_iter().map(Fence::from).collect();
+    Detail::SyncFile { name: info.name, status, fences }
 }
 
 fn dma_buf(buffer: &DmaBuf) -> Result<Detail, KernelError> {

@@ -89,7 +89,10 @@ pub(super) fn with_raw_info<R>(
         // More fences than that.
         Err(error) if error.errno() == Errno::EINVAL => {
             let len = ioctl::sync_file_info(fd, &mut [])?.num_fences as usize;
-            let mut many = vec![uapi::SyncFenceInfo::default(); len];
+            let mut many = Vec::new();
+            let no_memory = |_| KernelError::new("SYNC_IOC_FILE_INFO", Errno::ENOMEM);
+            many.try_reserve_exact(len).map_err(no_memory)?;
+            many.resize(len, uapi::SyncFenceInfo::default());
             let info = ioctl::sync_file_info(fd, &mut many)?;
             Ok(look(&info, told(&info, &many)?))
         }
@@ -106,6 +109,14 @@ fn told<'a>(
     room.get(..info.num_fences as usize)
         .filter(|fences| !fences.is_empty())
         .ok_or(KernelError::new("SYNC_IOC_FILE_INFO", Errno::EIO))
+}
+
+/// Is any of the fences one that user space has to signal? Only pending ones are told, and that is enough.
+pub(super) fn waits_for_user_space(fd: BorrowedFd<'_>) -> Result<bool, KernelError> {
+    let waits = |fence: &uapi::SyncFenceInfo| {
+        status(fence) == FenceStatus::Pending && text(&fence.driver_name) == "sw_sync"
+    };
+    with_raw_info(fd, |_, fences| fences.iter().any(waits))
 }
 
 pub(super) fn total(fences: &[uapi::SyncFenceInfo]) -> FenceStatus {
