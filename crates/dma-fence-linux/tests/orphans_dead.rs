@@ -59,4 +59,12 @@ fn whom_it_adopted_it_gives_threads_too_whatever_their_callbacks_do() {
         producer.signal().unwrap();
         assert_eq!(receiver.recv_timeout(LIMIT), Ok(Ok(())));
     }
+    // And there is another one for those who come later.
+    let (producer, file) = vgem.new_fence().unwrap();
+    let (sender, receiver) = mpsc::channel();
+    let told = move |signal: &Signal| sender.send(signal.result).unwrap();
+    file.into_fence().unwrap().on_signal(told).unwrap().detach();
+    assert_eq!(epolls().len(), 1, "it has an instance of its own");
+    producer.signal().unwrap();
+    assert_eq!(receiver.recv_timeout(LIMIT), Ok(Ok(())));
 }

@@ -1,15 +1,23 @@
 //! What a reactor watches, by numbers that are not used again.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use super::panics::Panics;
 use super::{Inner, NOW};
 use crate::sync_file::Watched;
 
-/// A number in epoll's events.
+/// A number in epoll's events, in the process given out once.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Token(pub(super) u64);
+
+impl Token {
+    fn new() -> Token {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Token(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// Whom an event concerns.
 #[derive(Clone)]
@@ -26,17 +34,14 @@ pub(super) struct Table(Mutex<Entries>);
 #[derive(Default)]
 struct Entries {
     entries: HashMap<Token, Entry>,
-    next: u64,
     /// Nobody dispatches any more.
     closed: bool,
 }
 
 impl Table {
     pub(super) fn insert(&self, entry: Entry) -> Token {
-        let mut entries = self.lock();
-        let token = Token(entries.next);
-        entries.next += 1;
-        entries.entries.insert(token, entry);
+        let token = Token::new();
+        self.lock().entries.insert(token, entry);
         token
     }
 

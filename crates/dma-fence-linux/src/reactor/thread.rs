@@ -15,8 +15,10 @@ static GLOBAL: Mutex<Option<ReactorHandle>> = Mutex::new(None);
 /// The process's reactor; the first call starts its thread.
 pub(super) fn global() -> Result<ReactorHandle, KernelError> {
     let mut global = lock();
-    if let Some(reactor) = &*global {
-        return Ok(reactor.clone());
+    match &*global {
+        Some(reactor) if !reactor.is_closed() => return Ok(reactor.clone()),
+        // None yet; or its thread has ended, and another one takes its place.
+        _ => {}
     }
     let reactor = ReactorHandle::new()?;
     start(&reactor.0)?;
