@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -19,6 +20,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Copy(CopyArgs),
     Info(InfoArgs),
+    Record(RecordArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete in
@@ -210,6 +212,47 @@ JSON fields of a failure:
                        exit_status
   warnings             empty";
 
+/// Record what the kernel does with fences: until Ctrl-C, for some time, or as long as a command runs
+///
+/// What the kernel traces otherwise is not disturbed: the recording has a buffer of its own, which is gone
+/// afterwards.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_RECORD)]
+pub(crate) struct RecordArgs {
+    /// Where to
+    #[arg(short, long, value_name = "FILE", default_value = "dma-fence.trace")]
+    pub(crate) output: PathBuf,
+
+    /// Stop after so long: seconds, or a number with s, ms
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) seconds: Option<u64>,
+
+    /// KiB that the kernel keeps for each CPU until they are written to the file
+    #[arg(long, value_name = "KIB", default_value_t = 8192,
+          value_parser = clap::value_parser!(u32).range(4..=4_194_304))]
+    pub(crate) buffer_size: u32,
+
+    /// Run this, and record as long as it runs
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// What `record --help` ends with, and the manual has.
+pub(crate) const AFTER_RECORD: &str = "\
+Needs root, and tracefs: mount -t tracefs tracefs /sys/kernel/tracing
+
+The file is the text of the kernel's trace_pipe, with the events dma_fence:* and gpu_scheduler:* on the
+clock CLOCK_MONOTONIC. Where events were lost because the buffer was full it says so. Its last line
+says when the recording ended.
+
+Example: what does the desktop wait for?
+  sudo dma-fence record -o freeze.trace --seconds 10
+
+Exit status:
+  0    recorded; with a command, the command's own (128 and the signal's number if one ended it)
+  1    not recorded
+  2    wrong usage";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
     /// io_uring with registered buffers
@@ -252,6 +295,34 @@ impl FromStr for Inject {
             _ => Err("one of early-signal, lost-producer=N, io-error=N".into()),
         }
     }
+}
+
+/// Nanoseconds from `12.5`, `500ms`, `3us`: seconds without a unit.
+fn parse_time(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale: u64 = match unit.trim() {
+        "" | "s" => 1_000_000_000,
+        "ms" => 1_000_000,
+        "us" | "µs" => 1_000,
+        "ns" => 1,
+        _ => return Err("a time is a number with s, ms, us or ns".into()),
+    };
+    scaled(number, scale).ok_or_else(|| "a time is a number, as 12.717909 or 500ms".into())
+}
+
+/// Exact where floating point is not: clocks count nanoseconds since the machine was started.
+fn scaled(number: &str, scale: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole = whole.parse::<u64>().ok()?.checked_mul(scale)?;
+    let mut nanos = 0;
+    let mut unit = scale;
+    for digit in fraction.chars() {
+        unit /= 10;
+        nanos += u64::from(digit.to_digit(10)?) * unit;
+    }
+    whole.checked_add(nanos)
 }
 
 const MAX_CHUNK: u64 = 1 << 30;
@@ -321,6 +392,23 @@ mod tests {
         assert!(parse_chunk_size("0").is_err());
         assert_eq!(parse_chunk_size("1G"), Ok(1 << 30));
         assert!(parse_chunk_size("1073741825").is_err());
+    }
+
+    #[test]
+    fn times() {
+        for (text, nanos) in [
+            ("12.717909", 12_717_909_000),
+            ("500ms", 500_000_000),
+            ("1.5 s", 1_500_000_000),
+            ("0.5us", 500),
+            ("7ns", 7),
+            ("18446744073.709551615", u64::MAX),
+        ] {
+            assert_eq!(parse_time(text), Ok(nanos), "{text}");
+        }
+        for text in ["", "s", "-1", "1.2.3", "1h", "18446744074", "1e3"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod error;
 mod info;
 mod interrupt;
 mod output;
+mod record;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             output::copied(&args, &result, &warnings)
         }
         Command::Info(args) => output::shown(args.json, &info::run(&args)),
+        Command::Record(args) => output::recorded(&args, &record::run(&args)),
         Command::Completions { shell } => output::completions(shell),
         Command::Man => output::manual(),
     }

@@ -11,10 +11,11 @@ use clap::CommandFactory;
 use serde_json::json;
 
 use crate::{
-    args::{AFTER_HELP, AFTER_INFO, Cli, CopyArgs},
+    args::{AFTER_HELP, AFTER_INFO, AFTER_RECORD, Cli, CopyArgs, RecordArgs},
     copy::report::{Report, Warnings},
     error::{CopyError, Failure},
     info::{self, error::InfoError},
+    record::{Recording, error::RecordError},
 };
 
 /// Wrong usage, or a request for help or the version.
@@ -65,17 +66,31 @@ pub(crate) fn shown(json: bool, result: &Result<info::Report, InfoError>) -> Exi
     }
 }
 
+/// The end of `dma-fence record`. Standard output is the command's.
+pub(crate) fn recorded(args: &RecordArgs, result: &Result<Recording, RecordError>) -> ExitCode {
+    let recording = match result {
+        Err(error) => return failed(error, false, &[]),
+        Ok(recording) => recording,
+    };
+    if let Some(warning) = recording.warning {
+        let _ = writeln!(io::stderr(), "dma-fence: warning: {warning}");
+    }
+    let (path, bytes) = (args.output.display(), recording.bytes);
+    let _ = writeln!(io::stderr(), "dma-fence: {bytes} bytes of events in '{path}'");
+    ExitCode::from(recording.exit_status)
+}
+
 pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "dma-fence", &mut script);
     print(&script)
 }
 
-/// One page: the command, then the options and the notes of `copy` and of `info`.
+/// One page: the command, then the options and the notes of each of its commands.
 pub(crate) fn manual() -> ExitCode {
     let mut command = Cli::command();
     command.build();
-    let commands = [("copy", AFTER_HELP), ("info", AFTER_INFO)];
+    let commands = [("copy", AFTER_HELP), ("info", AFTER_INFO), ("record", AFTER_RECORD)];
     let commands = commands.map(|(name, notes)| {
         (command.find_subcommand(name).expect("the command line has it").clone(), notes)
     });

@@ -1,0 +1,112 @@
+//! `dma-fence record` on a real kernel.
+
+#[path = "../../dma-fence-linux/tests/common/mod.rs"]
+mod common;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use common::{in_time, or_skip};
+use dma_fence_linux::Vgem;
+use rustix::process::{Pid, Signal, kill_process};
+
+const TRACEFS: &str = "/sys/kernel/tracing";
+
+/// Only ends what hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn record(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dma-fence"));
+    command.arg("record").args(args);
+    command
+}
+
+#[track_caller]
+fn succeeds(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A machine with fences and tracefs, and a file to record to.
+fn machine() -> Option<(Vgem, tempfile::TempDir, String)> {
+    let vgem = or_skip("vgem", Vgem::open())?;
+    or_skip("tracefs", fs::metadata(format!("{TRACEFS}/events/dma_fence")))?;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("trace").to_str().unwrap().to_owned();
+    Some((vgem, dir, file))
+}
+
+/// What others have set there, and what is left behind.
+fn settings() -> (String, usize) {
+    let read = |file: &str| fs::read_to_string(Path::new(TRACEFS).join(file)).unwrap();
+    let instances = fs::read_dir(format!("{TRACEFS}/instances")).unwrap().count();
+    let files = ["trace_clock", "buffer_size_kb", "events/dma_fence/enable", "tracing_on"];
+    (files.map(read).concat(), instances)
+}
+
+#[test]
+fn what_a_command_does_is_recorded_and_nothing_else_changed() {
+    let Some((_vgem, _dir, file)) = machine() else { return };
+    let before = settings();
+    // The command is another test, which makes a fence.
+    let exe = std::env::current_exe().unwrap();
+    let (exe, test) = (exe.to_str().unwrap(), "a_fence_is_made_and_signaled");
+    let output = record(&["-o", &file, "--", exe, "--exact", test]).output().unwrap();
+    succeeds(&output);
+    let text = fs::read_to_string(&file).unwrap();
+    for event in ["dma_fence_init: driver=vgem", "dma_fence_signaled: driver=vgem"] {
+        assert!(text.contains(event), "no {event} in:\n{text}");
+    }
+    assert!(text.lines().last().unwrap().starts_with("# tracing ended at "), "{text}");
+    assert_eq!(settings(), before);
+}
+
+#[test]
+fn a_fence_is_made_and_signaled() {
+    let Some(vgem) = or_skip("vgem", Vgem::open()) else { return };
+    let (producer, _file) = vgem.new_fence().unwrap();
+    producer.signal().unwrap();
+}
+
+#[test]
+fn the_status_is_that_of_the_command() {
+    let Some((_vgem, _dir, file)) = machine() else { return };
+    for (script, status) in [("exit 7", 7), ("kill -9 $$", 137)] {
+        let output = record(&["-o", &file, "--", "sh", "-c", script]).output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{script}");
+    }
+    let output = record(&["-o", &file, "--", "/no/such/command"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/no/such/command"));
+}
+
+#[test]
+fn it_ends_when_the_time_is_over_or_a_signal_comes() {
+    let Some((_vgem, _dir, file)) = machine() else { return };
+    let before = settings();
+    succeeds(&record(&["-o", &file, "--seconds", "100ms"]).output().unwrap());
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut child = record(&["-o", &file]).stderr(Stdio::null()).spawn().unwrap();
+        in_time(LIMIT, || settings().1 > before.1);
+        // Until its handlers are there and its buffer is complete.
+        in_time(LIMIT, || fs::metadata(&file).is_ok());
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert!(child.wait().unwrap().success(), "what was recorded is there");
+        assert_eq!(settings(), before);
+    }
+}
+
+#[test]
+fn what_cannot_be_written_leaves_nothing_behind() {
+    let Some((_vgem, _dir, _)) = machine() else { return };
+    let before = settings();
+    for path in ["/no/such/directory/trace", "/dev/full"] {
+        let output = record(&["-o", path, "--seconds", "0.1"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{path}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(path), "{path}");
+        assert_eq!(settings(), before);
+    }
+}
