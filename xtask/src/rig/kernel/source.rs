@@ -34,7 +34,7 @@ pub(in super::super) fn source(cache: &Path) -> Result<Kernel> {
         modules: Vec::new(),
         headers: tree.join("usr/include"),
         busybox: tree.join("usr/bin/busybox"),
-        devices: "udmabuf,dma_heap,vgem,virtio_gpu,sw_sync",
+        devices: "udmabuf,dma_heap,vgem,virtio_gpu,debugfs,sw_sync",
     })
 }
 

@@ -25,7 +25,7 @@ pub(in super::super) fn stock(cache: &Path) -> Result<Kernel> {
         modules: modules(&only_entry(&tree.join("usr/lib/modules"), "")?)?,
         headers: tree.join("usr/include"),
         busybox: tree.join("usr/bin/busybox"),
-        devices: "udmabuf,dma_heap,vgem,virtio_gpu,tracefs",
+        devices: "udmabuf,dma_heap,vgem,virtio_gpu,debugfs,tracefs",
     })
 }
 
