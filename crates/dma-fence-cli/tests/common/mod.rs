@@ -62,8 +62,10 @@ impl Sandbox {
     }
 
     pub(crate) fn start(&self, source: &Path, destination: &Path, args: &[&str]) -> Started<'_> {
-        let mut command = Command::new(BIN);
-        command.arg("copy").arg(source).arg(destination).args(args);
+        // Tests that run in the background of a shell have signals ignored, and what is ignored stays so.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP,INT,TERM", BIN, "copy"]);
+        command.arg(source).arg(destination).args(args);
         self.spawn(command)
     }
 
