@@ -59,8 +59,11 @@ pub enum EventKind<'a> {
         step: JobStep,
         /// The job's finished fence, if the event names it by context and number.
         fence: Option<FenceId>,
-        /// The job's number, in older kernels the only name it has.
+        /// The job's number, in older kernels the only name that a person can read.
         id: Option<u64>,
+        /// The finished fence's address, or a hash of it: older kernels say that a job is done by
+        /// nothing else.
+        pointer: Option<u64>,
         /// The queue, empty if it is not said.
         ring: &'a str,
         /// The fence that the job depends on, of `AddDep` and `Unschedulable`.

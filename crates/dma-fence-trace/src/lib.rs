@@ -2,5 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod event;
+mod parse;
+mod read;
 
 pub use event::{Event, EventKind, FenceId, FenceStep, JobStep, Task};
+pub use parse::{Line, Parser, Problem};
+pub use read::{Reader, Tally};
