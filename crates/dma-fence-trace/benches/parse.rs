@@ -2,7 +2,6 @@
 //! `cargo bench -p dma-fence-trace --bench parse`.
 
 #[path = "../tests/common/mod.rs"]
-#[expect(dead_code, reason = "the tests' captures")]
 mod common;
 
 use std::hint::black_box;

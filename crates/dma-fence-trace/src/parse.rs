@@ -234,8 +234,6 @@ fn header(comment: &str) -> Option<Line<'_>> {
 
 /// Whether an event of ours is named somewhere in the line, with the colon that stands behind it.
 fn names_event(line: &str) -> bool {
-    line.split([' ', ':']).any(|word| {
-        let end = word.as_ptr() as usize - line.as_ptr() as usize + word.len();
-        step(word).is_some() && line[end..].starts_with(": ")
-    })
+    let mut names = line.split(' ').filter_map(|word| word.strip_suffix(':')?.rsplit(':').next());
+    names.any(|name| step(name).is_some())
 }

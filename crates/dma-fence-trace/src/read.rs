@@ -1,5 +1,8 @@
 //! From a stream of bytes to lines.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read};
 use std::ops::Range;
 
@@ -10,6 +13,9 @@ use memchr::memchr;
 const LONGEST: usize = 64 << 10;
 /// Room for a line and the one before, and to read in large pieces.
 const ROOM: usize = 4 * LONGEST;
+/// How many lines a record has at most: the names of software timelines have 32 bytes. Without a bound,
+/// rubbish would be read again with every line that follows.
+const MOST_LINES: u64 = 32;
 /// How many malformed lines are remembered.
 const REMEMBERED: usize = 10;
 /// How wide tracefs, `trace-cmd report` and `perf script` print a thread's name.
@@ -134,7 +140,7 @@ impl<R: Read> Reader<R> {
             return Ok(None);
         };
         self.tally.lines += 1;
-        let record = match found {
+        let (record, first) = match found {
             Found::Line(line) => self.with_before(line),
             Found::TooLong => {
                 self.give_up_before();
@@ -147,9 +153,11 @@ impl<R: Read> Reader<R> {
         self.tally.count(&line);
         let len = self.next - record.start;
         self.before = match line {
-            Line::Unfinished if len < LONGEST => Before::Unfinished { len, line: self.tally.lines },
+            Line::Unfinished if len < LONGEST && self.tally.lines - first < MOST_LINES => {
+                Before::Unfinished { len, line: first }
+            }
             Line::Unfinished => {
-                self.tally.malformed(self.tally.lines, Problem::Unfinished);
+                self.tally.malformed(first, Problem::Unfinished);
                 Before::Complete
             }
             Line::Foreign if len <= NAME && bytes.starts_with(b" ") => Before::Name { len },
@@ -158,23 +166,27 @@ impl<R: Read> Reader<R> {
         Ok(Some(line))
     }
 
-    /// The line, with the one before it if they are one record.
-    fn with_before(&mut self, line: Range<usize>) -> Range<usize> {
-        let joined = match self.before {
-            Before::Complete => return line,
-            Before::Name { len } => line.start - len..line.end,
-            Before::Unfinished { len, .. } => line.start - len..line.end,
-        };
-        let belongs = match self.before {
-            Before::Name { .. } => fills_column(&self.buffer[joined.clone()]),
-            _ => is_rest(self.parser.line(&self.buffer[line.clone()])),
+    /// The line, with the one before it if they are one record; and the number of the first of them.
+    fn with_before(&mut self, line: Range<usize>) -> (Range<usize>, u64) {
+        let number = self.tally.lines;
+        let (joined, first, belongs) = match self.before {
+            Before::Complete => return (line, number),
+            Before::Name { len } => {
+                let joined = line.start - len..line.end;
+                let belongs = fills_column(&self.buffer[joined.clone()]);
+                (joined, number - 1, belongs)
+            }
+            Before::Unfinished { len, line: first } => {
+                let belongs = is_rest(self.parser.line(&self.buffer[line.clone()]));
+                (line.start - len..line.end, first, belongs)
+            }
         };
         if belongs {
             self.before = Before::Complete;
-            return joined;
+            return (joined, first);
         }
         self.give_up_before();
-        line
+        (line, number)
     }
 
     fn give_up_before(&mut self) {

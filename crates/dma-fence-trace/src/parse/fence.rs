@@ -15,7 +15,9 @@ pub(super) fn read(step: FenceStep, body: &str) -> Result<EventKind<'_>, Problem
     let (seqno_at, seqno) = numbers.seqno.ok_or(Problem::Unfinished)?;
     let context_at = numbers.context.map(|(at, _)| at);
     let driver = key(body, "driver=", 0);
-    let timeline = key(body, "timeline=", driver.map_or(0, |(at, _)| at));
+    // Behind the driver's, which may be an imitation of it, unless it comes first.
+    let behind = driver.and_then(|(_, value)| key(body, "timeline=", value));
+    let timeline = behind.or_else(|| key(body, "timeline=", 0));
     let starts = [driver.map(|(at, _)| at), timeline.map(|(at, _)| at), context_at, Some(seqno_at)];
     let name = |key: Option<(usize, usize)>| {
         let Some((_, value)) = key else { return "" };

@@ -14,8 +14,10 @@ use memchr::memmem;
 
 pub(super) fn read(step: JobStep, body: &str) -> Result<EventKind<'_>, Problem> {
     let (own, on) = dependency(body);
-    let reference = key(own, "fence=").map(Reference::read).transpose()?.unwrap_or_default();
-    let id = key(own, "id=").and_then(first_number).transpose()?;
+    let (before, ring, behind) = split_ring(own);
+    let value = |name| key(before, name).or_else(|| key(behind, name));
+    let reference = value("fence=").map(Reference::read).transpose()?.unwrap_or_default();
+    let id = value("id=").and_then(first_number).transpose()?;
     let on = on.map(depended_on).transpose()?.flatten();
     let nameless = reference == Reference::default() && id.is_none();
     let depends = matches!(step, JobStep::AddDep | JobStep::Unschedulable);
@@ -23,7 +25,7 @@ pub(super) fn read(step: JobStep, body: &str) -> Result<EventKind<'_>, Problem> 
         return Err(Problem::Unfinished);
     }
     let Reference { fence, pointer } = reference;
-    Ok(EventKind::Job { step, fence, pointer, id, ring: ring(own), on })
+    Ok(EventKind::Job { step, fence, pointer, id, ring, on })
 }
 
 /// What is said about the job, and about what it depends on.
@@ -91,9 +93,11 @@ fn key<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     })
 }
 
-/// The queue. Its name ends at the last of what can follow it.
-fn ring(own: &str) -> &str {
-    let Some(value) = key(own, "ring=") else { return "" };
+/// The queue's name, and what stands before and behind it: a name contains anything, keys too.
+fn split_ring(own: &str) -> (&str, &str, &str) {
+    let Some(value) = key(own, "ring=") else { return (own, "", "") };
+    let before = &own[..own.len() - value.len()];
     let end = [", job count:", ", id="].into_iter().find_map(|next| value.rfind(next));
-    &value[..end.unwrap_or(value.len())]
+    let (ring, behind) = value.split_at(end.or(value.find(", ")).unwrap_or(value.len()));
+    (before, ring, behind)
 }

@@ -69,7 +69,8 @@ fn in_brackets(word: &str) -> Option<u32> {
 
 /// `d..1.`; four, five or six of them, and one more where a depth has two digits.
 fn is_flags(word: &str) -> bool {
-    (4..=7).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic())
+    (4..=7).contains(&word.len())
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }
 
 /// `1dN.2.`: a flag is a digit only where it counts, and it does not count at first.

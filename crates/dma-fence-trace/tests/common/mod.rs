@@ -1,4 +1,5 @@
 //! The captures.
+#![allow(dead_code, reason = "not every test asks for the truth")]
 
 use std::io::Read;
 use std::path::PathBuf;
