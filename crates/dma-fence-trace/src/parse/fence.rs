@@ -5,7 +5,7 @@
 
 use super::{Problem, keys};
 use crate::event::{EventKind, FenceId, FenceStep};
-use memchr::{memchr_iter, memrchr};
+use memchr::memchr_iter;
 
 /// A number and where its key begins.
 type Found = (usize, u64);
@@ -33,7 +33,7 @@ pub(super) fn read(step: FenceStep, body: &str) -> Result<EventKind<'_>, Problem
 
 /// Whether a line ends as these events do.
 pub(super) fn ends_like_one(line: &str) -> bool {
-    let word = memrchr(b' ', line.as_bytes()).map_or(0, |blank| blank + 1);
+    let word = line.bytes().rposition(|byte| byte == b' ').map_or(0, |blank| blank + 1);
     keys::number(&line[word..], "seqno").is_some()
 }
 
@@ -49,7 +49,8 @@ impl Numbers {
         let mut found = Self::default();
         let mut end = body.len();
         while found.context.is_none() || found.seqno.is_none() {
-            let at = memrchr(b' ', &body.as_bytes()[..end]).map_or(0, |blank| blank + 1);
+            let at =
+                body[..end].bytes().rposition(|byte| byte == b' ').map_or(0, |blank| blank + 1);
             found.note(at, &body[at..end])?;
             let Some(blank) = at.checked_sub(1) else { break };
             end = blank;

@@ -12,7 +12,7 @@
 
 use super::{Problem, time};
 use crate::event::Task;
-use memchr::{memchr_iter, memrchr};
+use memchr::memchr_iter;
 
 pub(super) struct Prefix<'a> {
     pub(super) task: Task<'a>,
@@ -40,7 +40,7 @@ fn split_at(line: &str, time: impl Fn(&str) -> Option<Result<u64, Problem>>) -> 
 
 /// What is before the last blanks, and after them.
 fn last_word(text: &str) -> Option<(&str, &str)> {
-    let blank = memrchr(b' ', text.as_bytes())?;
+    let blank = text.bytes().rposition(|byte| byte == b' ')?;
     Some((text[..blank].trim_end_matches(' '), &text[blank + 1..]))
 }
 
