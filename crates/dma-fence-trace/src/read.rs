@@ -56,7 +56,11 @@ pub struct Reader<R> {
     next: usize,
     /// Where what was read ends.
     filled: usize,
+    /// How many bytes of the next line are known to have no newline.
+    searched: usize,
     before: Before,
+    /// Within a line that is too long.
+    skipping: bool,
     tally: Tally,
 }
 
@@ -117,7 +121,9 @@ impl<R: Read> Reader<R> {
             buffer: vec![0; ROOM].into(),
             next: 0,
             filled: 0,
+            searched: 0,
             before: Before::Complete,
+            skipping: false,
             tally: Tally::default(),
         }
     }
@@ -198,19 +204,23 @@ impl<R: Read> Reader<R> {
 
     /// Finds the next line and goes on behind it.
     fn find(&mut self) -> io::Result<Option<Found>> {
-        let mut searched = 0;
         loop {
-            let rest = &self.buffer[self.next..self.filled];
-            if let Some(more) = memchr(b'\n', &rest[searched..]) {
-                return Ok(Some(self.take(searched + more, 1)));
-            }
-            searched = rest.len();
-            if searched > LONGEST {
+            if self.skipping {
                 self.skip()?;
                 return Ok(Some(Found::TooLong));
             }
-            if !self.fill()? {
-                return Ok((searched > 0).then(|| self.take(searched, 0)));
+            let rest = &self.buffer[self.next..self.filled];
+            if let Some(more) = memchr(b'\n', &rest[self.searched..]) {
+                return Ok(Some(self.take(self.searched + more, 1)));
+            }
+            self.searched = rest.len();
+            if self.searched > LONGEST {
+                self.give_up_before();
+                self.searched = 0;
+                self.skipping = true;
+            } else if !self.fill()? {
+                let last = self.searched;
+                return Ok((last > 0).then(|| self.take(last, 0)));
             }
         }
     }
@@ -218,33 +228,27 @@ impl<R: Read> Reader<R> {
     fn take(&mut self, len: usize, newline: usize) -> Found {
         let start = self.next;
         self.next += len + newline;
+        self.searched = 0;
         if len > LONGEST { Found::TooLong } else { Found::Line(start..start + len) }
     }
 
-    /// Skips the rest of a line.
+    /// Skips the rest of a line. After an error, the next call goes on with that.
     fn skip(&mut self) -> io::Result<()> {
-        self.give_up_before();
         loop {
-            if let Some(end) = memchr(b'\n', &self.buffer[self.next..self.filled]) {
-                self.next += end + 1;
-                return Ok(());
-            }
-            self.next = self.filled;
-            if !self.fill()? {
+            let end = memchr(b'\n', &self.buffer[self.next..self.filled]);
+            self.next = end.map_or(self.filled, |end| self.next + end + 1);
+            if end.is_some() || !self.fill()? {
+                self.skipping = false;
                 return Ok(());
             }
         }
     }
 
-    /// Reads on; what is still needed moves to the front. `false` at the end.
+    /// Reads on. `false` at the end.
     fn fill(&mut self) -> io::Result<bool> {
-        let before = match self.before {
-            Before::Complete => 0,
-            Before::Name { len } | Before::Unfinished { len, .. } => len,
-        };
-        self.buffer.copy_within(self.next - before..self.filled, 0);
-        self.filled -= self.next - before;
-        self.next = before;
+        if ROOM - self.filled < LONGEST {
+            self.make_room();
+        }
         loop {
             match self.input.read(&mut self.buffer[self.filled..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -255,6 +259,17 @@ impl<R: Read> Reader<R> {
                 }
             }
         }
+    }
+
+    /// Moves to the front what is still needed.
+    fn make_room(&mut self) {
+        let before = match self.before {
+            Before::Complete => 0,
+            Before::Name { len } | Before::Unfinished { len, .. } => len,
+        };
+        self.buffer.copy_within(self.next - before..self.filled, 0);
+        self.filled -= self.next - before;
+        self.next = before;
     }
 }
 

@@ -81,6 +81,7 @@ fn what_is_wrong() {
     malformed("fence: drm_sched_job_done: fence=1:2 signaled", Problem::NoPrefix);
     malformed(&format!(" a-1 [000] ..... 77: {INIT}"), Problem::Time);
     malformed(&format!(" a-1 [000] ..... 18446744073.709552: {INIT}"), Problem::Time);
+    malformed(&format!(" a-1 [000] ..... 18446744074.000000: {INIT}"), Problem::Time);
     malformed(&format!(" a-1 [000] ..... 99999999999999999999.000000: {INIT}"), Problem::Time);
     malformed("ring context=3 seqno=1", Problem::Stray);
     let huge = " a-1 [000] ..... 1.000000: dma_fence_init: driver=a timeline=b context=1 seqno=18446744073709551616";

@@ -1,14 +1,16 @@
 use super::*;
 use crate::event::{EventKind, FenceId};
 
-/// Gives no more than so many bytes at once, and is interrupted each time.
-struct Slow<'a>(&'a [u8], usize, bool);
+/// Gives no more than so many bytes at once, and before each of them an interruption and an error.
+struct Slow<'a>(&'a [u8], usize, u32);
 
 impl Read for Slow<'_> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        self.2 = !self.2;
-        if self.2 {
-            return Err(io::ErrorKind::Interrupted.into());
+        self.2 += 1;
+        match self.2 % 3 {
+            1 => return Err(io::ErrorKind::Interrupted.into()),
+            2 => return Err(io::ErrorKind::WouldBlock.into()),
+            _ => {}
         }
         let len = self.1.min(to.len());
         self.0.read(&mut to[..len])
@@ -17,12 +19,19 @@ impl Read for Slow<'_> {
 
 /// Each event's thread, timeline and fence, and what was counted.
 fn read(text: &[u8], at_once: usize) -> (Vec<(String, String, Option<FenceId>)>, Tally) {
-    let mut reader = Reader::new(Slow(text, at_once, false));
+    let mut reader = Reader::new(Slow(text, at_once, 0));
     let mut events = Vec::new();
-    while let Some(line) = reader.next().expect("interruptions do not matter") {
-        if let Line::Event(event) = line {
-            let EventKind::Fence { timeline, fence, .. } = event.kind else { panic!("{event:?}") };
-            events.push((event.task.comm.to_owned(), timeline.to_owned(), fence));
+    loop {
+        match reader.next() {
+            Ok(Some(Line::Event(event))) => {
+                let EventKind::Fence { timeline, fence, .. } = event.kind else {
+                    panic!("{event:?}")
+                };
+                events.push((event.task.comm.to_owned(), timeline.to_owned(), fence));
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
         }
     }
     (events, reader.tally().clone())
