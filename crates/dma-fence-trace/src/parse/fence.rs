@@ -14,10 +14,8 @@ pub(super) fn read(step: FenceStep, body: &str) -> Result<EventKind<'_>, Problem
     let numbers = Numbers::find(body)?;
     let (seqno_at, seqno) = numbers.seqno.ok_or(Problem::Unfinished)?;
     let context_at = numbers.context.map(|(at, _)| at);
-    let driver = key(body, "driver=", 0);
-    // Behind the driver's, which may be an imitation of it, unless it comes first.
-    let behind = driver.and_then(|(_, value)| key(body, "timeline=", value));
-    let timeline = behind.or_else(|| key(body, "timeline=", 0));
+    let driver = key(body, "driver=");
+    let timeline = key(body, "timeline=");
     let starts = [driver.map(|(at, _)| at), timeline.map(|(at, _)| at), context_at, Some(seqno_at)];
     let name = |key: Option<(usize, usize)>| {
         let Some((_, value)) = key else { return "" };
@@ -73,8 +71,8 @@ impl Numbers {
 }
 
 /// Where the first such key begins, and where its value does.
-fn key(body: &str, key: &str, from: usize) -> Option<(usize, usize)> {
-    let words = memchr_iter(b' ', &body.as_bytes()[from..]).map(|blank| from + blank + 1);
-    let at = std::iter::once(from).chain(words).find(|at| body[*at..].starts_with(key))?;
+fn key(body: &str, key: &str) -> Option<(usize, usize)> {
+    let words = memchr_iter(b' ', body.as_bytes()).map(|blank| blank + 1);
+    let at = std::iter::once(0).chain(words).find(|at| body[*at..].starts_with(key))?;
     Some((at, at + key.len()))
 }

@@ -28,6 +28,8 @@ fn fences() {
     fence_is("driver=d timeline= context=1 seqno=2", "d", "", id(1, 2));
     fence_is("driver=d timeline=ring seqno=2", "d", "ring", None);
     fence_is("context=1 seqno=2", "", "", id(1, 2));
+    fence_is("driver=d timeline=a context=9 context=1 x seqno=2", "d", "a context=9", id(1, 2));
+    fence_is("driver=d timeline=a context=9 seqno=2 context=1", "d", "a context=9", id(1, 2));
     fence_is("seqno=2 context=1 timeline=t driver=d e", "d e", "t", id(1, 2));
     fence_is("driver=d timeline=t context=1 seqno=2 error=-5 more", "d", "t", id(1, 2));
     fence_is(
