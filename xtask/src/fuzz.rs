@@ -1,4 +1,5 @@
-//! Fuzzing the core: programs of random operations, steered by what they reach.
+//! Fuzzing, steered by what is reached: the core with programs of random operations, the reader of traces with
+//! text.
 
 use std::fs;
 
@@ -21,22 +22,28 @@ enum Target {
     Program,
     /// Nestings, merged and taken apart
     Merge,
+    /// Text for the reader of traces
+    Trace,
     /// One after the other
     All,
 }
 
 /// 64 operations of four bytes: what fails in longer programs has so far failed in shorter ones.
-const LONGEST: &str = "-max_len=256";
+const LONGEST: usize = 256;
+/// A few lines: nothing depends on more, but for the length of a line, which tests check.
+const LONGEST_TRACE: usize = 1024;
 
 pub(crate) fn run(args: &Args) -> Result {
     installed()?;
-    let (program, merge) = ("program", "merge");
+    let (program, merge, trace) =
+        (("program", LONGEST), ("merge", LONGEST), ("trace", LONGEST_TRACE));
     let targets = match args.target {
         Target::Program => &[program][..],
         Target::Merge => &[merge],
-        Target::All => &[program, merge],
+        Target::Trace => &[trace],
+        Target::All => &[program, merge, trace],
     };
-    targets.iter().try_for_each(|target| fuzz(target, args.seconds))
+    targets.iter().try_for_each(|(target, longest)| fuzz(target, *longest, args.seconds))
 }
 
 /// Nothing is installed behind anybody's back.
@@ -52,7 +59,7 @@ fn installed() -> Result {
     Ok(())
 }
 
-fn fuzz(target: &str, seconds: u64) -> Result {
+fn fuzz(target: &str, longest: usize, seconds: u64) -> Result {
     // What is found goes here and not among the files that git knows: those begin it, and docs/programs.md
     // says how to add to them.
     let found = shell::target_dir().join("fuzz-corpus").join(target);
@@ -60,6 +67,6 @@ fn fuzz(target: &str, seconds: u64) -> Result {
     let kept = shell::root().join("fuzz/corpus").join(target);
     let mut command = shell::cargo_of("nightly", ["fuzz", "run", target]);
     command.args([found, kept]);
-    command.args(["--", &format!("-max_total_time={seconds}"), LONGEST]);
+    command.args(["--", &format!("-max_total_time={seconds}"), &format!("-max_len={longest}")]);
     shell::run(&mut command)
 }

@@ -33,7 +33,7 @@ enum Verb {
     Stress(stress::Args),
     /// Change the core in hundreds of ways and see whether its tests notice (needs cargo-mutants)
     Mutants(mutants::Args),
-    /// Fuzz the core with programs of random operations (needs a nightly toolchain and cargo-fuzz)
+    /// Fuzz the core with programs of random operations, and the reader of traces (needs a nightly toolchain and cargo-fuzz)
     Fuzz(fuzz::Args),
     /// Plant bugs in a copy and see whether the tests that stand for something fail
     Plant(plant::Args),

@@ -1,0 +1,15 @@
+//! Keys and their values.
+
+use super::Problem;
+
+/// The value, if the word is `key=digits`. It may end in a comma. Not a number means not a key: names
+/// look like keys sometimes.
+pub(super) fn number(word: &str, key: &str) -> Option<Result<u64, Problem>> {
+    digits(word.strip_prefix(key)?.strip_prefix('=')?.trim_end_matches(','))
+}
+
+/// Only digits.
+pub(super) fn digits(text: &str) -> Option<Result<u64, Problem>> {
+    let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    all.then(|| text.parse().map_err(|_| Problem::Number))
+}
