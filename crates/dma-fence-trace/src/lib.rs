@@ -1,4 +1,4 @@
-//! Reads what kernels print about fences, and finds out which never signaled and who waits.
+//! Reads what kernels print about fences, line by line: [`Reader`]; one line: [`Parser`].
 #![forbid(unsafe_code)]
 
 mod event;
