@@ -4,6 +4,7 @@
 mod event;
 mod parse;
 mod read;
+pub mod report;
 
 pub use event::{Event, EventKind, FenceId, FenceStep, JobStep, Task};
 pub use parse::{Line, Parser, Problem};
