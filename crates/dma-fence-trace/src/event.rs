@@ -54,6 +54,17 @@ pub enum EventKind<'a> {
         timeline: &'a str,
         /// Which fence. `None` where the context is missing, as in old kernels.
         fence: Option<FenceId>,
+        /// Its number, modulo 2³²: it is there without a context, too.
+        seqno: u32,
+        /// The error that it signaled with, negative. The kernel does not tell; the library's own traces do.
+        error: Option<i32>,
+    },
+    /// `dma_fence_member`, of the library's own traces: a fence that a container stands for.
+    Member {
+        /// The array, or the point of a chain.
+        container: FenceId,
+        /// What it waits for, along with others.
+        member: FenceId,
     },
     /// `gpu_scheduler:*`
     Job {
@@ -66,6 +77,8 @@ pub enum EventKind<'a> {
         /// The finished fence's address, or a hash of it: older kernels say that a job is done by
         /// nothing else.
         pointer: Option<u64>,
+        /// The device, empty if it is not said.
+        device: &'a str,
         /// The queue, empty if it is not said.
         ring: &'a str,
         /// The fence that the job depends on, of `AddDep` and `Unschedulable`.
@@ -86,10 +99,12 @@ pub enum FenceStep {
     Signaled,
     /// The last handle went.
     Destroy,
-    /// A thread of the kernel begins to wait.
+    /// A thread begins to wait, in the kernel or in the library.
     WaitStart,
     /// It has stopped waiting, also when time was over.
     WaitEnd,
+    /// Its producer was lost. The kernel does not tell; the library's own traces do.
+    Abandoned,
 }
 
 /// The events of a job of the scheduler.

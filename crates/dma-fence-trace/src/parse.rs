@@ -145,6 +145,7 @@ fn event(prefix: Prefix<'_>) -> Result<Line<'_>, Problem> {
     };
     let kind = match step {
         Step::Fence(step) => fence::read(step, body),
+        Step::Member => fence::read_member(body),
         Step::Job(step) => job::read(step, body),
     };
     let time_ns = prefix.time?;
@@ -156,6 +157,7 @@ fn event(prefix: Prefix<'_>) -> Result<Line<'_>, Problem> {
 
 enum Step {
     Fence(FenceStep),
+    Member,
     Job(JobStep),
 }
 
@@ -181,6 +183,9 @@ fn step(name: &str) -> Option<Step> {
         "dma_fence_destroy" => Step::Fence(FenceStep::Destroy),
         "dma_fence_wait_start" => Step::Fence(FenceStep::WaitStart),
         "dma_fence_wait_end" => Step::Fence(FenceStep::WaitEnd),
+        // The library's own.
+        "dma_fence_abandoned" => Step::Fence(FenceStep::Abandoned),
+        "dma_fence_member" => Step::Member,
         "drm_sched_job" | "drm_sched_job_queue" => Step::Job(JobStep::Queue),
         "drm_run_job" | "drm_sched_job_run" => Step::Job(JobStep::Run),
         "drm_sched_process_job" | "drm_sched_job_done" => Step::Job(JobStep::Done),

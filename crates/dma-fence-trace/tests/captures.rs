@@ -49,7 +49,9 @@ fn name(kind: &EventKind<'_>) -> &'static str {
             FenceStep::Destroy => "dma_fence_destroy",
             FenceStep::WaitStart => "dma_fence_wait_start",
             FenceStep::WaitEnd => "dma_fence_wait_end",
+            FenceStep::Abandoned => "dma_fence_abandoned",
         },
+        EventKind::Member { .. } => "dma_fence_member",
         EventKind::Job { step, .. } => match step {
             JobStep::Queue => "drm_sched_job_queue",
             JobStep::Run => "drm_sched_job_run",

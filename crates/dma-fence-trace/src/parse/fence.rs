@@ -1,7 +1,7 @@
-//! `driver=%s timeline=%s context=%u seqno=%u`
+//! `driver=%s timeline=%s context=%u seqno=%u`, and what the library adds: ` error=%d`, ` member=%u:%u`
 //!
 //! Names contain anything, `seqno=4` too. So the numbers are looked for from the end, and a name goes
-//! on until the next of the keys that were found.
+//! on until the next of the keys that were found. What is added counts only right behind the last number.
 
 use super::{Problem, keys};
 use crate::event::{EventKind, FenceId, FenceStep};
@@ -13,6 +13,7 @@ type Found = (usize, u64);
 pub(super) fn read(step: FenceStep, body: &str) -> Result<EventKind<'_>, Problem> {
     let numbers = Numbers::find(body)?;
     let (seqno_at, seqno) = numbers.seqno.ok_or(Problem::Unfinished)?;
+    let error = keys::added(body, seqno_at, "error=").and_then(error);
     let context_at = numbers.context.map(|(at, _)| at);
     let driver = key(body, "driver=");
     let timeline = key(body, "timeline=");
@@ -22,17 +23,51 @@ pub(super) fn read(step: FenceStep, body: &str) -> Result<EventKind<'_>, Problem
         let end = starts.into_iter().flatten().filter(|at| *at >= value).min();
         body[value..end.unwrap_or(body.len())].trim_end_matches(' ')
     };
-    // Schedulers count to 2⁶⁴, fences' events to 2³²: all are compared modulo 2³².
-    let fence = numbers
-        .context
-        .map(|(_, context)| FenceId { context: context as u32, seqno: seqno as u32 });
-    Ok(EventKind::Fence { step, driver: name(driver), timeline: name(timeline), fence })
+    let (driver, timeline) = (name(driver), name(timeline));
+    let (fence, seqno) = (numbers.fence(), seqno as u32);
+    Ok(EventKind::Fence { step, driver, timeline, fence, seqno, error })
+}
+
+pub(super) fn read_member(body: &str) -> Result<EventKind<'_>, Problem> {
+    let numbers = Numbers::find(body)?;
+    let (seqno_at, _) = numbers.seqno.ok_or(Problem::Unfinished)?;
+    let container = numbers.fence().ok_or(Problem::Unfinished)?;
+    let member = keys::added(body, seqno_at, "member=").ok_or(Problem::Unfinished)?;
+    let member = member_id(member).ok_or(Problem::Unfinished)??;
+    Ok(EventKind::Member { container, member })
 }
 
 /// Whether a line ends as these events do.
 pub(super) fn ends_like_one(line: &str) -> bool {
-    let word = line.bytes().rposition(|byte| byte == b' ').map_or(0, |blank| blank + 1);
-    keys::number(&line[word..], "seqno").is_some()
+    let (before, word) = last_word(line);
+    let added = word.strip_prefix("error=").is_some_and(|text| error(text).is_some())
+        || word.strip_prefix("member=").is_some_and(|text| member_id(text).is_some());
+    let word = if added { last_word(before).1 } else { word };
+    keys::number(word, "seqno").is_some()
+}
+
+/// What is before the last blank, and after it.
+fn last_word(text: &str) -> (&str, &str) {
+    let blank = text.bytes().rposition(|byte| byte == b' ');
+    blank.map_or(("", text), |blank| (&text[..blank], &text[blank + 1..]))
+}
+
+/// `-125`
+fn error(text: &str) -> Option<i32> {
+    keys::digits(text.strip_prefix('-').unwrap_or(text))?.ok()?;
+    text.parse().ok()
+}
+
+/// `5:1`
+fn member_id(text: &str) -> Option<Result<FenceId, Problem>> {
+    let (context, seqno) = text.split_once(':')?;
+    let (context, seqno) = (keys::digits(context)?, keys::digits(seqno)?);
+    Some(context.and_then(|context| Ok(id(context, seqno?))))
+}
+
+/// Schedulers count to 2⁶⁴, fences' events to 2³²: all are compared modulo 2³².
+fn id(context: u64, seqno: u64) -> FenceId {
+    FenceId { context: context as u32, seqno: seqno as u32 }
 }
 
 #[derive(Default)]
@@ -54,6 +89,10 @@ impl Numbers {
             end = blank;
         }
         Ok(found)
+    }
+
+    fn fence(&self) -> Option<FenceId> {
+        Some(id(self.context?.1, self.seqno?.1))
     }
 
     fn note(&mut self, at: usize, word: &str) -> Result<(), Problem> {

@@ -14,8 +14,10 @@ use memchr::memmem;
 
 pub(super) fn read(step: JobStep, body: &str) -> Result<EventKind<'_>, Problem> {
     let (own, on) = dependency(body);
+    let (device, own) = split_device(own);
     let (before, ring, behind) = split_ring(own);
     let value = |name| key(before, name).or_else(|| key(behind, name));
+    let device = device.or_else(|| value("dev=")?.split(", ").next()).unwrap_or_default();
     let reference = value("fence=").map(Reference::read).transpose()?.unwrap_or_default();
     let id = value("id=").and_then(first_number).transpose()?;
     let on = on.map(depended_on).transpose()?.flatten();
@@ -25,7 +27,7 @@ pub(super) fn read(step: JobStep, body: &str) -> Result<EventKind<'_>, Problem> 
         return Err(Problem::Unfinished);
     }
     let Reference { fence, pointer } = reference;
-    Ok(EventKind::Job { step, fence, pointer, id, ring, on })
+    Ok(EventKind::Job { step, fence, pointer, id, device, ring, on })
 }
 
 /// What is said about the job, and about what it depends on.
@@ -91,6 +93,15 @@ fn key<'a>(text: &'a str, key: &str) -> Option<&'a str> {
         let begins = text[..at].chars().next_back().is_none_or(|c| c == ' ' || c == ',');
         begins.then(|| &text[at + key.len()..])
     })
+}
+
+/// The device's name, where it begins the event, and what stands behind it: it contains anything, keys too.
+fn split_device(own: &str) -> (Option<&str>, &str) {
+    let Some(value) = own.strip_prefix("dev=") else { return (None, own) };
+    match memmem::find(value.as_bytes(), b", fence=") {
+        Some(end) => (Some(&value[..end]), &value[end..]),
+        None => (None, own),
+    }
 }
 
 /// The queue's name, and what stands before and behind it: a name contains anything, keys too.

@@ -13,3 +13,9 @@ pub(super) fn digits(text: &str) -> Option<Result<u64, Problem>> {
     let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     all.then(|| text.parse().map_err(|_| Problem::Number))
 }
+
+/// What follows the key, if it begins the word behind the one at `at`.
+pub(super) fn added<'a>(body: &'a str, at: usize, key: &str) -> Option<&'a str> {
+    let behind = at + body.as_bytes()[at..].iter().position(|byte| *byte == b' ')? + 1;
+    body[behind..].strip_prefix(key)?.split(' ').next()
+}

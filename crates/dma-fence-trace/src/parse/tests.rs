@@ -84,6 +84,9 @@ fn what_is_wrong() {
     malformed(&format!(" a-1 [000] ..... 18446744074.000000: {INIT}"), Problem::Time);
     malformed(&format!(" a-1 [000] ..... 99999999999999999999.000000: {INIT}"), Problem::Time);
     malformed("ring context=3 seqno=1", Problem::Stray);
+    malformed("ring context=3 seqno=1 error=-5", Problem::Stray);
+    malformed("ring context=3 seqno=1 member=1:1", Problem::Stray);
+    is("ring context=3 seqno=1 error=x", Line::Foreign);
     let huge = " a-1 [000] ..... 1.000000: dma_fence_init: driver=a timeline=b context=1 seqno=18446744073709551616";
     malformed(huge, Problem::Number);
     for cut in [

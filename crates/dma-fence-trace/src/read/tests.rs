@@ -86,6 +86,8 @@ fn timelines_with_newlines() {
     let both = [(1, Problem::Unfinished), (3, Problem::Unfinished)];
     is(&format!("{A}bad\n# comment\n{A}cut"), &[], &both);
     is(&format!("{A}bad\nCPU:0 [LOST 1 EVENTS]\n{good}"), &[a], &[(1, Problem::Unfinished)]);
+    // What the library adds belongs to the rest.
+    is(&format!("{A}bad\nring context=1 seqno=1 error=-5\n{good}"), &[bad, a], &[]);
     // The beginning imitates the whole.
     let stray = format!("{A}x context=9 seqno=9\ny context=1 seqno=1\n{good}");
     is(&stray, &[("a1", "x", 9), a], &[(2, Problem::Stray)]);

@@ -6,13 +6,23 @@ fn id(context: u32, seqno: u32) -> Option<FenceId> {
     Some(FenceId { context, seqno })
 }
 
+/// Looks at the event, and at its number without its context.
 #[track_caller]
-fn fence(body: &str) -> (String, String, Option<FenceId>) {
-    let line = format!(" a-1 [000] ..... 1.000000: dma_fence_init: {body}");
+fn look<T>(body: &str, take: impl FnOnce(&str, &str, Option<FenceId>, Option<i32>) -> T) -> T {
+    let line = format!(" a-1 [000] ..... 1.000000: dma_fence_signaled: {body}");
     check(line.as_bytes(), |event| match event.kind {
-        EventKind::Fence { driver, timeline, fence, .. } => (driver.into(), timeline.into(), fence),
+        EventKind::Fence { step, driver, timeline, fence, seqno, error } => {
+            assert_eq!(step, FenceStep::Signaled, "{body}");
+            assert!(fence.is_none_or(|fence| fence.seqno == seqno), "{body}: {seqno}");
+            take(driver, timeline, fence, error)
+        }
         kind => panic!("{kind:?}"),
     })
+}
+
+#[track_caller]
+fn fence(body: &str) -> (String, String, Option<FenceId>) {
+    look(body, |driver, timeline, fence, _| (driver.into(), timeline.into(), fence))
 }
 
 #[track_caller]
@@ -62,11 +72,88 @@ fn names_that_imitate() {
     }
 }
 
+/// The kernel's old events name no context: their numbers tell their fences apart.
+#[test]
+fn a_number_without_a_context() {
+    let line = " a-1 [000] ..... 1.000000: dma_fence_init: driver=d timeline=ring seqno=4294967298";
+    let number = check(line.as_bytes(), |event| match event.kind {
+        EventKind::Fence { fence, seqno, .. } => (fence, seqno),
+        kind => panic!("{kind:?}"),
+    });
+    assert_eq!(number, (None, 2));
+}
+
+#[test]
+fn errors() {
+    let error = |tail: &str| {
+        let body = format!("driver=d timeline=x error=-5 context=1 seqno=2{tail}");
+        look(&body, |driver, timeline, fence, error| {
+            assert_eq!((driver, timeline, fence), ("d", "x error=-5", id(1, 2)), "{body}");
+            error
+        })
+    };
+    assert_eq!(error(""), None);
+    assert_eq!(error(" error=-125"), Some(-125));
+    assert_eq!(error(" error=-125 more"), Some(-125));
+    assert_eq!(error(" error=-2147483648"), Some(i32::MIN));
+    for none in [
+        " more error=-5",
+        " error=-2147483649",
+        " error=",
+        " error=-",
+        " error=--5",
+        " error=+5",
+        " error=EIO",
+        "  error=-5",
+    ] {
+        assert_eq!(error(none), None, "{none}");
+    }
+    // Where the names come last, they are not what is added.
+    let body = "seqno=2 context=1 timeline=t driver=d error=-5";
+    assert_eq!(
+        look(body, |driver, _, _, error| (driver.to_owned(), error)),
+        ("d error=-5".into(), None)
+    );
+}
+
+#[test]
+fn losses() {
+    let line =
+        " a-1 [000] ..... 1.000000: dma_fence_abandoned: driver=d timeline=t context=1 seqno=2";
+    check(line.as_bytes(), |event| {
+        let EventKind::Fence { step, fence, .. } = event.kind else { panic!("{event:?}") };
+        assert_eq!((step, fence), (FenceStep::Abandoned, id(1, 2)));
+    });
+}
+
+#[test]
+fn members() {
+    let member = |body: &str| {
+        let line = format!(" a-1 [000] ..... 1.000000: dma_fence_member: {body}");
+        match Parser::new().line(line.as_bytes()) {
+            Line::Event(Event { kind: EventKind::Member { container, member }, .. }) => {
+                Ok((Some(container), Some(member)))
+            }
+            other => Err(format!("{other:?}")),
+        }
+    };
+    let body = "driver=dma_fence_array timeline=x member=8:8 context=1 seqno=1";
+    assert_eq!(member(&format!("{body} member=3:4")), Ok((id(1, 1), id(3, 4))));
+    assert_eq!(member(&format!("{body} member=4294967299:4")), Ok((id(1, 1), id(3, 4))));
+    for cut in ["", " ", " member=", " member=3", " member=3:", " member=:4", " member=3:4:5"] {
+        assert_eq!(member(&format!("{body}{cut}")), Err("Unfinished".into()), "{cut}");
+    }
+    let huge = member(&format!("{body} member=18446744073709551616:1"));
+    assert_eq!(huge, Err("Malformed(Number)".into()));
+    assert_eq!(member("driver=d timeline=t seqno=1 member=3:4"), Err("Unfinished".into()));
+}
+
 #[derive(Debug, PartialEq, Default)]
 struct Job {
     fence: Option<FenceId>,
     id: Option<u64>,
     pointer: Option<u64>,
+    device: String,
     ring: String,
     on: Option<FenceId>,
 }
@@ -75,9 +162,10 @@ struct Job {
 fn job_is(event: &str, step_is: JobStep, expected: Job) {
     let line = format!(" a-1 [000] ..... 1.000000: {event}");
     check(line.as_bytes(), |event| match event.kind {
-        EventKind::Job { step, fence, id, pointer, ring, on } => {
+        EventKind::Job { step, fence, id, pointer, device, ring, on } => {
             assert_eq!(step, step_is, "{line}");
-            assert_eq!(Job { fence, id, pointer, ring: ring.into(), on }, expected, "{line}");
+            let (device, ring) = (device.to_owned(), ring.to_owned());
+            assert_eq!(Job { fence, id, pointer, device, ring, on }, expected, "{line}");
         }
         kind => panic!("{kind:?}"),
     });
@@ -141,17 +229,25 @@ fn jobs_of_2024() {
 #[test]
 fn jobs_now() {
     let job = |on| Job { fence: id(5, 1), on, ..Job::default() };
-    let queued = |ring: &str| Job { ring: ring.into(), ..job(None) };
-    for ring in ["drm-mock-scheduler", "a, fence=9:9, id=4", "x, job count:0", ""] {
-        let event = format!(
-            "drm_sched_job_queue: dev=0000:03:00.0, fence=5:1, ring={ring}, job count:0, hw job count:0, client_id:1"
-        );
-        job_is(&event, JobStep::Queue, queued(ring));
+    let queued =
+        |device: &str, ring: &str| Job { device: device.into(), ring: ring.into(), ..job(None) };
+    for name in
+        ["drm-mock-scheduler", "a, dev=b, id=4", "x, job count:0", "ring=y", "", "a, fence=9:9"]
+    {
+        let event = |device: &str, ring: &str| {
+            format!(
+                "drm_sched_job_queue: dev={device}, fence=5:1, ring={ring}, job count:0, hw job count:0, client_id:1"
+            )
+        };
+        job_is(&event("0000:03:00.0", name), JobStep::Queue, queued("0000:03:00.0", name));
+        if !name.contains("fence=") {
+            job_is(&event(name, "r"), JobStep::Queue, queued(name, "r"));
+        }
     }
     job_is(
         "drm_sched_job_run: hw job count:-1, ring=r, dev=d, client_id:1, fence=5:1",
         JobStep::Run,
-        queued("r"),
+        queued("d", "r"),
     );
     job_is("drm_sched_job_done: fence=5:1 signaled", JobStep::Done, job(None));
     job_is("drm_sched_job_add_dep: fence=5:1 depends on fence=3:2", JobStep::AddDep, job(id(3, 2)));

@@ -9,6 +9,8 @@ fn who(prefix: &str) -> (String, u32, Option<u32>, u64) {
             driver: "gpu",
             timeline: "gfx",
             fence: Some(FenceId { context: 5, seqno: 7 }),
+            seqno: 7,
+            error: None,
         };
         assert_eq!(event.kind, kind, "{prefix}");
         let pid = event.task.pid.expect("a number");
