@@ -1,11 +1,20 @@
-//! Reads what kernels print about fences, line by line: [`Reader`]; one line: [`Parser`].
+//! Reads what kernels print about fences, and finds out which never signaled and who waits.
+//!
+//! [`Parser`] understands a line, [`Reader`] finds the lines, [`Model`] remembers what became of each fence, and
+//! [`Report`] says it.
 #![forbid(unsafe_code)]
 
+mod blame;
 mod event;
+mod model;
 mod parse;
 mod read;
 pub mod report;
+mod summary;
+mod verdict;
 
 pub use event::{Event, EventKind, FenceId, FenceStep, JobStep, Task};
+pub use model::{Model, Options};
 pub use parse::{Line, Parser, Problem};
 pub use read::{Reader, Tally};
+pub use report::Report;

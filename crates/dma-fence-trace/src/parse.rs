@@ -45,6 +45,11 @@ pub enum Line<'a> {
         /// Ever written; more than `in_buffer` if the oldest were overwritten.
         written: u64,
     },
+    /// Tracing went on until then, as `dma-fence record` says.
+    Ended {
+        /// Nanoseconds on the trace's clock.
+        time_ns: u64,
+    },
     /// An event that ends too soon. A name with a newline does this; the next line may have the rest,
     /// and [`Reader`](crate::Reader) tries that.
     Unfinished,
@@ -202,7 +207,8 @@ fn text(line: &str) -> Line<'_> {
     if let Some(note) = line.strip_prefix("CPU:") {
         lost(note).unwrap_or(Line::Foreign)
     } else if let Some(comment) = line.strip_prefix('#') {
-        header(comment).or_else(|| buffer_started(comment)).unwrap_or(Line::Foreign)
+        let note = header(comment).or_else(|| buffer_started(comment)).or_else(|| ended(comment));
+        note.unwrap_or(Line::Foreign)
     } else if names_event(line) {
         Line::Malformed(Problem::NoPrefix)
     } else if fence::ends_like_one(line) {
@@ -235,6 +241,12 @@ fn header(comment: &str) -> Option<Line<'_>> {
     let counts = comment.trim_start().strip_prefix("entries-in-buffer/entries-written: ")?;
     let (in_buffer, written) = counts.split(' ').next()?.split_once('/')?;
     Some(Line::Header { in_buffer: in_buffer.parse().ok()?, written: written.parse().ok()? })
+}
+
+/// `# tracing ended at 12.717909`
+fn ended(comment: &str) -> Option<Line<'_>> {
+    let stamp = comment.trim_start().strip_prefix("tracing ended at ")?;
+    Some(Line::Ended { time_ns: time::seconds(stamp)?.ok()? })
 }
 
 /// Whether an event of ours is named somewhere in the line, with the colon that stands behind it.

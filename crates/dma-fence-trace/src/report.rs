@@ -194,7 +194,8 @@ pub enum Because {
     Dependency,
     /// Inferred: a display's fence, and the display's worker or the committing thread waits for the other.
     Display,
-    /// Inferred: a container, and the other is older and pending, or signaled last. No event tells members.
+    /// It is a container, and the other a member, as the library's own traces say. The kernel's do not:
+    /// there it is inferred, because the other is older and pending, or signaled last.
     Member,
     /// Inferred: the other is before it in the same timeline, and took the time.
     Queue,

@@ -30,6 +30,8 @@ fn notes_about_the_buffer() {
     is("##### CPU 1 buffer started ####", Line::BufferStarted { cpu: 1 });
     let header = "# entries-in-buffer/entries-written: 729/1316   #P:2";
     is(header, Line::Header { in_buffer: 729, written: 1316 });
+    is("# tracing ended at 12.717909\r", Line::Ended { time_ns: 12_717_909_000 });
+    is("# tracing ended at noon", Line::Foreign);
     is("# entries-in-buffer/entries-written: 65/65", Line::Header { in_buffer: 65, written: 65 });
 }
 

@@ -1,0 +1,222 @@
+//! What is known of a fence while the trace goes on.
+
+use super::tasks::Who;
+use super::timelines::Timeline;
+use crate::event::FenceId;
+use crate::report::Blame;
+
+/// Waits that have ended, people who asked, and members are remembered up to here, for each fence.
+const MOST: usize = 64;
+
+/// A fence.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// Which of all that had this name.
+    pub(crate) generation: u64,
+    /// Unknown as long as only events were seen that do not print its names any more.
+    pub(crate) timeline: Option<usize>,
+    /// The first event.
+    pub(crate) seen: u64,
+    /// The last event that shows it pending.
+    pub(crate) evidence: u64,
+    pub(crate) init: Option<u64>,
+    pub(crate) emit: Option<u64>,
+    pub(crate) signaled: Option<u64>,
+    /// It has signaled, nobody knows when: its names were seen detached.
+    pub(crate) over: bool,
+    pub(crate) destroyed: Option<u64>,
+    pub(crate) abandoned: Option<u64>,
+    pub(crate) error: Option<i32>,
+    pub(crate) made_by: Option<Who>,
+    pub(crate) signaled_by: Option<Who>,
+    pub(crate) waits: Vec<Wait>,
+    extra: Option<Box<Extra>>,
+}
+
+/// A wait by the kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct Wait {
+    pub(crate) who: Who,
+    /// Unknown if only its end was seen.
+    pub(crate) since: Option<u64>,
+    pub(crate) until: Option<u64>,
+}
+
+/// What few fences have.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Extra {
+    pub(crate) askers: Vec<(Who, u64)>,
+    /// What its job has to wait for, as the scheduler says.
+    pub(crate) depends_on: Vec<FenceId>,
+    /// What it contains, which only the library's own traces tell.
+    pub(crate) members: Vec<FenceId>,
+    pub(crate) job: Option<Job>,
+    /// It is the scheduled or the hardware's fence of the job that this one finishes.
+    pub(crate) part_of: Option<FenceId>,
+    /// Of a display's fence: the longest wait that its worker has ended meanwhile, and when.
+    pub(crate) displayed: Option<Displayed>,
+    /// Why it was slow.
+    pub(crate) behind: Option<Blame>,
+}
+
+/// A job of the scheduler.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Job {
+    pub(crate) device: String,
+    pub(crate) ring: String,
+    pub(crate) queued: Option<u64>,
+    pub(crate) run: Option<u64>,
+    pub(crate) done: Option<u64>,
+    pub(crate) hardware: Option<FenceId>,
+}
+
+/// What a display waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Displayed {
+    pub(crate) fence: FenceId,
+    pub(crate) waited: u64,
+    pub(crate) until: u64,
+}
+
+static NOTHING: Extra = Extra {
+    askers: Vec::new(),
+    depends_on: Vec::new(),
+    members: Vec::new(),
+    job: None,
+    part_of: None,
+    displayed: None,
+    behind: None,
+};
+
+impl State {
+    pub(crate) fn new(generation: u64, time: u64) -> Self {
+        Self {
+            generation,
+            timeline: None,
+            seen: time,
+            evidence: time,
+            init: None,
+            emit: None,
+            signaled: None,
+            over: false,
+            destroyed: None,
+            abandoned: None,
+            error: None,
+            made_by: None,
+            signaled_by: None,
+            waits: Vec::new(),
+            extra: None,
+        }
+    }
+
+    pub(crate) fn extra(&self) -> &Extra {
+        self.extra.as_deref().unwrap_or(&NOTHING)
+    }
+
+    pub(crate) fn extra_mut(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// Whether it has signaled, or is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.signaled.is_some() || self.over || self.destroyed.is_some()
+    }
+
+    /// Whether anything can still be heard of it that matters.
+    pub(crate) fn is_settled(&self) -> bool {
+        let waits = self.waits.iter().any(Wait::is_open);
+        // What was only mentioned, of what had begun before the trace, is nothing to keep.
+        let mentioned = self.init.is_none() && self.emit.is_none() && self.extra.is_none();
+        (self.is_over() || mentioned) && !waits
+    }
+
+    /// Whether it has no producer, and signals when its members have.
+    pub(crate) fn is_container(&self, timeline: &Timeline) -> bool {
+        timeline.is_container() || !self.extra().members.is_empty()
+    }
+
+    /// Where its time begins. Drivers that emit their fences begin there.
+    pub(crate) fn start(&self) -> Option<u64> {
+        let queued = || self.extra().job.as_ref()?.queued;
+        self.emit.or(self.init).or_else(queued)
+    }
+
+    /// How long it took.
+    pub(crate) fn latency(&self) -> Option<u64> {
+        Some(self.signaled?.saturating_sub(self.start()?))
+    }
+
+    pub(crate) fn begin_wait(&mut self, who: Who, time: u64) {
+        self.evidence = self.evidence.max(time);
+        let ended = |wait: &&mut Wait| {
+            wait.since.is_none() && wait.who.pid == who.pid && wait.until >= Some(time)
+        };
+        // Events of several CPUs can be in another order than their times.
+        match self.waits.iter_mut().find(ended) {
+            Some(wait) => wait.since = Some(time),
+            None => self.waits.push(Wait { who, since: Some(time), until: None }),
+        }
+    }
+
+    /// Ends the thread's wait, and says how long it was.
+    pub(crate) fn end_wait(&mut self, who: Who, time: u64) -> Option<u64> {
+        let open = |wait: &&mut Wait| {
+            wait.is_open() && wait.who.pid == who.pid && wait.since <= Some(time)
+        };
+        match self.waits.iter_mut().rev().find(open) {
+            Some(wait) => {
+                wait.until = Some(time);
+                let waited = wait.since.map(|since| time - since);
+                self.forget_waits();
+                waited
+            }
+            None => {
+                self.waits.push(Wait { who, since: None, until: Some(time) });
+                self.forget_waits();
+                None
+            }
+        }
+    }
+
+    /// Forgets the earliest wait that has ended, where there are many.
+    fn forget_waits(&mut self) {
+        if self.waits.len() > MOST
+            && let Some(ended) = self.waits.iter().position(|wait| !wait.is_open())
+        {
+            self.waits.remove(ended);
+        }
+    }
+
+    pub(crate) fn ask(&mut self, who: Who, time: u64) {
+        self.evidence = self.evidence.max(time);
+        add(&mut self.extra_mut().askers, (who, time));
+    }
+
+    pub(crate) fn contain(&mut self, member: FenceId) {
+        add(&mut self.extra_mut().members, member);
+    }
+
+    pub(crate) fn depend(&mut self, on: FenceId, time: u64) {
+        self.evidence = self.evidence.max(time);
+        let known = &mut self.extra_mut().depends_on;
+        if !known.contains(&on) {
+            // Later ones are the ones that are still in the way.
+            if known.len() >= MOST {
+                known.remove(0);
+            }
+            known.push(on);
+        }
+    }
+}
+
+impl Wait {
+    pub(crate) fn is_open(&self) -> bool {
+        self.until.is_none()
+    }
+}
+
+fn add<T>(list: &mut Vec<T>, item: T) {
+    if list.len() < MOST {
+        list.push(item);
+    }
+}

@@ -1,0 +1,257 @@
+//! The events of fences.
+
+use super::Model;
+use super::fence::{Displayed, State};
+use super::tasks::Who;
+use super::timelines::Last;
+use crate::event::{Event, FenceId, FenceStep};
+use crate::report::{Because, Blame};
+
+/// An event of a fence that is named.
+pub(super) struct Seen<'a> {
+    pub(super) step: FenceStep,
+    pub(super) driver: &'a str,
+    pub(super) timeline: &'a str,
+    pub(super) id: FenceId,
+    pub(super) error: Option<i32>,
+}
+
+impl Seen<'_> {
+    /// Newer kernels print these names once a fence has signaled.
+    fn is_detached(&self) -> bool {
+        self.driver == "detached-driver" || self.timeline == "signaled-timeline"
+    }
+}
+
+impl Model {
+    pub(super) fn fence(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
+        let time = event.time_ns;
+        match seen.step {
+            FenceStep::Init => self.init(event, seen),
+            FenceStep::Emit => self.emit(event, seen),
+            FenceStep::Signaled => self.signaled(event, seen),
+            FenceStep::EnableSignal => {
+                let who = self.tasks.who(event.task);
+                self.named(seen, time).ask(who, time);
+            }
+            FenceStep::Abandoned => {
+                let fence = self.named(seen, time);
+                fence.abandoned.get_or_insert(time);
+            }
+            FenceStep::Destroy => {
+                self.named(seen, time).destroyed = Some(time);
+                self.displays.retain(|display| *display != seen.id);
+                self.settle(seen.id);
+            }
+            FenceStep::WaitStart => self.wait_start(event, seen),
+            FenceStep::WaitEnd => self.wait_end(event, seen),
+        }
+    }
+
+    /// The fence, with its timeline if its names can be seen.
+    fn named(&mut self, seen: &Seen<'_>, time: u64) -> &mut State {
+        let mut timeline = None;
+        if !seen.is_detached() {
+            timeline = Some(self.timelines.find(seen.id.context, seen.driver, seen.timeline));
+        }
+        let fence = self.known(seen.id, time);
+        if timeline.is_none() && fence.signaled.is_none() {
+            fence.over = true;
+        }
+        fence.timeline = fence.timeline.or(timeline);
+        fence
+    }
+
+    fn init(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
+        let (id, time) = (seen.id, event.time_ns);
+        if let Some(known) = self.fences.get(&id)
+            // Of several CPUs, a later event can come before it.
+            && (known.init.is_some() || known.seen < time)
+        {
+            self.replace(id);
+        }
+        let who = self.tasks.who(event.task);
+        let fence = self.named(seen, time);
+        fence.init = Some(time);
+        fence.seen = time;
+        fence.made_by = Some(who);
+        if fence.signaled.is_some() {
+            self.measure(id);
+        }
+        let Some(index) = self.fences[&id].timeline else { return };
+        let timeline = self.timelines.get_mut(index);
+        timeline.fences += 1;
+        timeline.contexts += u64::from(timeline.context.is_none() || timeline.contexts == 0);
+        if timeline.is_display() {
+            self.displays.push(id);
+        }
+        self.sign_of_life(event, seen);
+        self.link_to_job(event, id);
+    }
+
+    fn emit(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
+        let (id, time) = (seen.id, event.time_ns);
+        let unnumbered = FenceId { seqno: 0, ..id };
+        if id.seqno != 0
+            && !self.fences.contains_key(&id)
+            && self.fences.get(&unnumbered).is_some_and(|fence| !fence.is_over())
+        {
+            let fence = self.fences.remove(&unnumbered).expect("it was there");
+            if let Some(index) = fence.timeline {
+                self.timelines.get_mut(index).numbers_at_emit = true;
+            }
+            self.fences.insert(id, fence);
+        }
+        let fence = self.named(seen, time);
+        fence.emit = Some(time);
+        fence.evidence = fence.evidence.max(time);
+        if fence.signaled.is_some() {
+            self.measure(id);
+        }
+        self.sign_of_life(event, seen);
+    }
+
+    fn signaled(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
+        let (id, time) = (seen.id, event.time_ns);
+        let who = self.tasks.who(event.task);
+        let fence = self.named(seen, time);
+        if fence.signaled.is_some() {
+            return;
+        }
+        fence.signaled = Some(time);
+        fence.signaled_by = Some(who);
+        fence.error = seen.error;
+        if fence.start().is_some() {
+            self.measure(id);
+        }
+        self.remember_signal(id, time);
+        self.sign_of_life(event, seen);
+        self.settle(id);
+    }
+
+    /// For fences that signal because of this one.
+    fn remember_signal(&mut self, id: FenceId, time: u64) {
+        let Some(index) = self.fences[&id].timeline else { return };
+        let timeline = self.timelines.get_mut(index);
+        timeline.previous = Some((id, time));
+        if !timeline.is_container() {
+            self.last_signaled = Some((id, time));
+        }
+        if timeline.is_display() {
+            self.displays.retain(|display| *display != id);
+        }
+    }
+
+    /// Now that its beginning and its end are known.
+    pub(super) fn measure(&mut self, id: FenceId) {
+        let fence = &self.fences[&id];
+        let (Some(latency), Some(index)) = (fence.latency(), fence.timeline) else { return };
+        self.timelines.get_mut(index).durations.add(latency);
+        if latency >= self.thresholds.slow() {
+            let behind = self.slowed_by(id);
+            self.fences.get_mut(&id).expect("it was there").extra_mut().behind = behind;
+        }
+    }
+
+    /// The fence without which this one would not have been slow.
+    fn slowed_by(&self, id: FenceId) -> Option<Blame> {
+        let fence = &self.fences[&id];
+        let timeline = self.timelines.get(fence.timeline?);
+        let signaled = |id: FenceId| self.fences.get(&id)?.signaled;
+        let all = |fences: &[FenceId], because| {
+            let signals = fences.iter().filter_map(|id| Some((signaled(*id)?, *id)));
+            signals.max().map(|(at, fence)| (at, Blame { fence, because }))
+        };
+        let extra = fence.extra();
+        let dependency = all(&extra.depends_on, Because::Dependency);
+        let displayed = extra.displayed.map(|displayed| {
+            (displayed.until, Blame { fence: displayed.fence, because: Because::Display })
+        });
+        let member = match self.last_signaled {
+            Some((last, at)) if fence.is_container(timeline) && extra.members.is_empty() => {
+                Some((at, Blame { fence: last, because: Because::Member }))
+            }
+            _ => all(&extra.members, Because::Member),
+        };
+        let queue = timeline.previous.filter(|_| timeline.context.is_some());
+        let queue = queue.map(|(fence, at)| (at, Blame { fence, because: Because::Queue }));
+        let (begin, end) = (fence.start()?, fence.signaled?);
+        let (at, blame) = [dependency, displayed, member, queue]
+            .into_iter()
+            .flatten()
+            .filter(|(at, _)| (begin..=end).contains(at))
+            .max_by_key(|(at, _)| *at)?;
+        (end - at < self.thresholds.slow()).then_some(blame)
+    }
+
+    fn wait_start(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
+        if seen.is_detached() {
+            // It does not wait: the fence has signaled.
+            if let Some(fence) = self.fences.get_mut(&seen.id) {
+                fence.over |= fence.signaled.is_none();
+                self.settle(seen.id);
+            }
+            return;
+        }
+        self.counts.waits += 1;
+        let who = self.tasks.who(event.task);
+        self.leave_wait(event, seen.id);
+        let known = self.fences.contains_key(&seen.id);
+        self.named(seen, event.time_ns).begin_wait(who, event.time_ns);
+        if !known {
+            self.settle(seen.id);
+        }
+    }
+
+    /// Another thread with the same number has left its last wait, and not been seen doing so.
+    fn leave_wait(&mut self, event: &Event<'_>, next: FenceId) {
+        let Some(pid) = event.task.pid else { return };
+        let who = self.tasks.who(event.task);
+        let thread = self.tasks.thread(event.task);
+        let Some(last) = thread.waits_for.replace(next) else { return };
+        let Some(fence) = self.fences.get_mut(&last) else { return };
+        let stale = |wait: &&mut super::fence::Wait| {
+            wait.is_open() && wait.who.pid == Some(pid) && wait.who.comm != who.comm
+        };
+        for wait in fence.waits.iter_mut().filter(stale) {
+            wait.until = Some(event.time_ns);
+        }
+    }
+
+    fn wait_end(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
+        let (id, time) = (seen.id, event.time_ns);
+        let who = self.tasks.who(event.task);
+        self.tasks.thread(event.task).waits_for = None;
+        let fence = self.named(seen, time);
+        let waited = fence.end_wait(who.clone(), time);
+        if let (Some(waited), Some(index)) = (waited, fence.timeline) {
+            self.timelines.get_mut(index).waits.add(waited);
+            self.note_displays(id, &who, waited, time);
+        }
+        self.settle(id);
+    }
+
+    /// A display's worker, or whoever commits, waits for what is to be shown.
+    fn note_displays(&mut self, id: FenceId, who: &Who, waited: u64, until: u64) {
+        for display in &self.displays {
+            let Some(fence) = self.fences.get_mut(display).filter(|_| *display != id) else {
+                continue;
+            };
+            let own = fence.made_by.as_ref().is_some_and(|maker| maker.pid == who.pid);
+            let longer = fence.extra().displayed.is_none_or(|before| before.waited < waited);
+            if (own || who.shows()) && longer && fence.init <= Some(until) {
+                fence.extra_mut().displayed = Some(Displayed { fence: id, waited, until });
+            }
+        }
+    }
+
+    fn sign_of_life(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
+        let Some(index) = self.fences[&seen.id].timeline else { return };
+        let who = self.tasks.who(event.task);
+        let timeline = self.timelines.get_mut(index);
+        if timeline.last.as_ref().is_none_or(|last| last.at <= event.time_ns) {
+            let last = Last { step: seen.step, fence: seen.id, at: event.time_ns, who };
+            timeline.last = Some(last);
+        }
+    }
+}

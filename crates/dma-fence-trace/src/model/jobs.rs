@@ -1,0 +1,152 @@
+//! The events of the scheduler's jobs.
+//!
+//! A job has three fences: *scheduled*, made first; *finished*, which has the next context and the same
+//! number, and stands for the job; and the hardware's, made while the job is given to the device. Only the
+//! finished one is named; the others are found by who made them and when.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::Model;
+use super::fence::Job;
+use crate::event::{Event, EventKind, FenceId, JobStep};
+
+/// Jobs of old kernels that are remembered: of a job that is never done nobody hears again.
+const MOST: usize = 1 << 16;
+
+/// Old kernels name a job by its number, or by the address of its finished fence.
+#[derive(Default, Debug)]
+pub(super) struct OldJobs {
+    by_number: HashMap<u64, FenceId, RandomState>,
+    by_address: HashMap<u64, (Option<u64>, FenceId), RandomState>,
+}
+
+impl OldJobs {
+    fn add(&mut self, number: Option<u64>, address: Option<u64>, finished: FenceId) {
+        if self.by_number.len().max(self.by_address.len()) >= MOST {
+            *self = Self::default();
+        }
+        if let Some(number) = number {
+            self.by_number.insert(number, finished);
+        }
+        if let Some(address) = address {
+            self.by_address.insert(address, (number, finished));
+        }
+    }
+
+    fn find(&self, number: Option<u64>, address: Option<u64>) -> Option<FenceId> {
+        let by_number = || self.by_number.get(&number?).copied();
+        let by_address = || Some(self.by_address.get(&address?)?.1);
+        by_number().or_else(by_address)
+    }
+
+    fn done(&mut self, address: Option<u64>) {
+        if let Some((Some(number), _)) = address.and_then(|at| self.by_address.remove(&at)) {
+            self.by_number.remove(&number);
+        }
+    }
+}
+
+impl Model {
+    pub(super) fn job(&mut self, event: &Event<'_>) {
+        let EventKind::Job { step, fence, id, pointer, ring, on, .. } = event.kind else { return };
+        let mut finished = fence.or_else(|| self.old_jobs.find(id, pointer));
+        if step == JobStep::Queue && fence.is_none() {
+            finished = self.just_made(event, ring);
+            if let Some(finished) = finished {
+                self.old_jobs.add(id, pointer, finished);
+            }
+        }
+        // Of a job that was queued before the trace began, old kernels say nothing that helps.
+        let Some(finished) = finished else { return };
+        match step {
+            JobStep::Queue => self.queue(event, finished),
+            JobStep::Run => self.run(event, finished),
+            JobStep::Done => {
+                self.old_jobs.done(pointer);
+                self.done(event, finished);
+            }
+            JobStep::AddDep | JobStep::Unschedulable => {
+                let Some(on) = on else { return };
+                self.known(finished, event.time_ns).depend(on, event.time_ns);
+                if step == JobStep::Unschedulable {
+                    // That one is pending, whether it has been seen or not.
+                    let other = self.known(on, event.time_ns);
+                    other.evidence = other.evidence.max(event.time_ns);
+                }
+            }
+        }
+    }
+
+    /// The finished fence that the thread has just made for the ring.
+    fn just_made(&mut self, event: &Event<'_>, ring: &str) -> Option<FenceId> {
+        let made = self.tasks.thread(event.task).made?;
+        let timeline = self.timelines.get(self.fences.get(&made)?.timeline?);
+        (*timeline.name == *ring).then_some(made)
+    }
+
+    fn of_job(&mut self, event: &Event<'_>, finished: FenceId) -> &mut Job {
+        let EventKind::Job { device, ring, .. } = event.kind else { unreachable!("it is a job's") };
+        let known = self.fences.get(&finished).and_then(|fence| fence.timeline);
+        let timeline = known.or_else(|| {
+            // Only the scheduler's events were recorded.
+            let timeline = self.timelines.find(finished.context, "drm_sched", ring);
+            self.timelines.get_mut(timeline).fences += 1;
+            Some(timeline).filter(|_| !ring.is_empty())
+        });
+        let fence = self.known(finished, event.time_ns);
+        fence.timeline = timeline;
+        fence.evidence = fence.evidence.max(event.time_ns);
+        let job = fence.extra_mut().job.get_or_insert_default();
+        if job.ring.is_empty() {
+            job.ring = ring.into();
+            job.device = device.into();
+        }
+        job
+    }
+
+    fn queue(&mut self, event: &Event<'_>, finished: FenceId) {
+        self.of_job(event, finished).queued = Some(event.time_ns);
+        let scheduled = FenceId { context: finished.context.wrapping_sub(1), ..finished };
+        if let Some(fence) = self.fences.get_mut(&scheduled)
+            && let Some(timeline) = fence.timeline
+            && self.timelines.get(timeline).is_scheduler()
+        {
+            fence.extra_mut().part_of = Some(finished);
+        }
+    }
+
+    fn run(&mut self, event: &Event<'_>, finished: FenceId) {
+        self.of_job(event, finished).run = Some(event.time_ns);
+        self.tasks.thread(event.task).runs = Some(finished);
+    }
+
+    fn done(&mut self, event: &Event<'_>, finished: FenceId) {
+        let time = event.time_ns;
+        self.of_job(event, finished).done = Some(time);
+        let fence = self.fences.get_mut(&finished).expect("it is known now");
+        // Where only the scheduler's events were recorded, nothing else says that it has signaled.
+        if fence.init.is_none() && fence.signaled.is_none() {
+            fence.signaled = Some(time);
+            self.settle(finished);
+        }
+    }
+
+    /// A new fence may be one of a job's.
+    pub(super) fn link_to_job(&mut self, event: &Event<'_>, id: FenceId) {
+        let Some(timeline) = self.fences[&id].timeline else { return };
+        let thread = self.tasks.thread(event.task);
+        if self.timelines.get(timeline).is_scheduler() {
+            thread.made = Some(id);
+            return;
+        }
+        let Some(finished) = thread.runs.take() else { return };
+        let Some(job) = self.fences.get_mut(&finished).and_then(|f| f.extra_mut().job.as_mut())
+        else {
+            return;
+        };
+        job.hardware = Some(id);
+        self.fences.get_mut(&id).expect("it is new").extra_mut().part_of = Some(finished);
+    }
+}

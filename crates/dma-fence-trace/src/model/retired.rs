@@ -1,0 +1,101 @@
+//! Fences of which no more is heard.
+
+use std::collections::VecDeque;
+
+use super::Model;
+use super::fence::State;
+use crate::event::FenceId;
+use crate::report::Verdicts;
+
+/// How many settled fences are kept, for events that come later than they should.
+const KEPT: usize = 1 << 14;
+/// How many are remembered that were lost, or had an error.
+const MOST_ODD: usize = 4096;
+
+/// What is left of fences that are gone.
+#[derive(Debug)]
+pub(crate) struct Retired {
+    /// Settled ones, in that order.
+    queue: VecDeque<(FenceId, u64)>,
+    /// All, or those that were lost or had an error.
+    pub(crate) kept: Vec<(FenceId, State)>,
+    pub(crate) all: bool,
+    /// Those that are not remembered.
+    pub(crate) forgotten: Verdicts,
+    /// Names that came again while their fence was pending.
+    pub(crate) replaced: u64,
+}
+
+impl Retired {
+    pub(super) fn new(all: bool) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            kept: Vec::new(),
+            all,
+            forgotten: Verdicts::default(),
+            replaced: 0,
+        }
+    }
+}
+
+impl Model {
+    /// The fence has signaled, or is gone: it goes when so many others have followed it.
+    pub(super) fn settle(&mut self, id: FenceId) {
+        let Some(fence) = self.fences.get(&id) else { return };
+        self.retired.queue.push_back((id, fence.generation));
+        while self.retired.queue.len() > KEPT
+            && let Some((oldest, generation)) = self.retired.queue.pop_front()
+        {
+            let gone = self.fences.get(&oldest).filter(|fence| {
+                // It may have another turn, after its destruction or the end of its last wait.
+                fence.generation == generation && fence.is_settled()
+            });
+            if gone.is_some() {
+                let fence = self.fences.remove(&oldest).expect("it was there");
+                self.retire(oldest, fence);
+            }
+        }
+    }
+
+    /// Another fence has its name now.
+    pub(super) fn replace(&mut self, id: FenceId) {
+        let Some(fence) = self.fences.remove(&id) else { return };
+        self.displays.retain(|display| *display != id);
+        if fence.is_over() {
+            self.retire(id, fence);
+        } else if id.seqno != 0 {
+            // Two captures, one after the other, or a number that wrapped.
+            self.retired.replaced += 1;
+        }
+    }
+
+    fn retire(&mut self, id: FenceId, fence: State) {
+        let retired = &mut self.retired;
+        if retired.all {
+            retired.kept.push((id, fence));
+            return;
+        }
+        let Some(index) = fence.timeline else { return };
+        let timeline = self.timelines.get_mut(index);
+        if fence.start().is_none() && fence.abandoned.is_none() {
+            // It began before the trace.
+            return;
+        }
+        let lost = fence.abandoned.is_some() || (fence.signaled.is_none() && !fence.over);
+        if lost && fence.abandoned.is_none() && fence.is_container(timeline) {
+            retired.forgotten.unobserved += 1;
+        } else if lost || fence.error.is_some() {
+            if retired.kept.len() < MOST_ODD {
+                retired.kept.push((id, fence));
+            } else if lost {
+                retired.forgotten.lost += 1;
+            } else {
+                retired.forgotten.ok += 1;
+            }
+        } else if let Some(latency) = fence.latency().filter(|l| *l >= self.thresholds.slow()) {
+            timeline.slow.add(latency, id, fence);
+        } else {
+            retired.forgotten.ok += 1;
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! From what is known of the fences to the report.
+
+mod notes;
+mod order;
+
+use std::collections::HashMap;
+
+use crate::blame::Pending;
+use crate::event::{FenceId, FenceStep};
+use crate::model::{Model, Sorted, State, Timeline};
+use crate::report::{
+    self, Asker, Because, Blame, Fence, Last, Report, SCHEMA, Verdict, Verdicts, Waiter,
+};
+
+/// The report.
+pub(crate) fn of(model: &Model, end_ns: Option<u64>) -> Report {
+    Summary::new(model, end_ns).report()
+}
+
+/// What the parts of the report are made from.
+struct Summary<'a> {
+    model: &'a Model,
+    end: u64,
+    /// How long the fences of each timeline take.
+    usual: Vec<Sorted<'a>>,
+    pending: Pending<'a>,
+    /// Pending fences that are mentioned only because others depend on them.
+    depended_on: HashMap<FenceId, usize>,
+    verdicts: Verdicts,
+    late_not_listed: u64,
+    /// How many are pending, for each timeline.
+    pending_in: Vec<u64>,
+}
+
+/// A verdict, and how sure it is.
+struct Judged {
+    verdict: Verdict,
+    certain: bool,
+    age: u64,
+    late: Option<u64>,
+}
+
+impl<'a> Summary<'a> {
+    fn new(model: &'a Model, end_ns: Option<u64>) -> Self {
+        let last = model.counts.last;
+        let pending = Pending::of(model);
+        let mut depended_on = HashMap::new();
+        for (id, fence) in model.fences.iter().filter(|(_, fence)| !fence.is_over()) {
+            for blame in pending.reasons(*id, fence) {
+                *depended_on.entry(blame.fence).or_default() += 1;
+            }
+        }
+        Self {
+            model,
+            end: end_ns.or(model.counts.ended).unwrap_or(last).max(last),
+            usual: model.timelines.iter().map(|timeline| timeline.durations.sorted()).collect(),
+            pending,
+            depended_on,
+            verdicts: model.retired.forgotten,
+            late_not_listed: 0,
+            pending_in: vec![0; model.timelines.iter().count()],
+        }
+    }
+
+    fn report(mut self) -> Report {
+        let mut fences = self.fences();
+        self.count_unlisted(&fences);
+        order::sort(&mut fences);
+        let counts = &self.model.counts;
+        let begin = counts.first.unwrap_or(0);
+        Report {
+            schema: SCHEMA,
+            events: counts.events,
+            other_events: counts.other_events,
+            malformed: 0,
+            malformed_lines: Vec::new(),
+            lost: self.model.gaps.lost.saturating_add(self.model.gaps.overwritten),
+            span_ns: self.end - begin,
+            begin_ns: begin,
+            last_ns: counts.last,
+            end_ns: self.end,
+            stuck: fences.iter().any(Fence::is_stuck),
+            verdicts: self.verdicts,
+            notes: notes::of(self.model, &fences, self.end),
+            fences,
+            late_not_listed: self.late_not_listed,
+            timelines: self.timelines(),
+        }
+    }
+
+    /// All fences that are known, judged; those that are fine only if all are wanted.
+    fn fences(&mut self) -> Vec<Fence> {
+        let model = self.model;
+        let slow = model.timelines.iter().flat_map(|timeline| timeline.slow.iter());
+        let gone = model.retired.kept.iter().chain(slow).map(|(id, fence)| (*id, fence));
+        let known = gone.chain(model.fences.iter().map(|(id, fence)| (*id, fence)));
+        let mut fences = Vec::new();
+        for (id, fence) in known {
+            let Some(judged) = self.judge(id, fence) else { continue };
+            self.count(fence, judged.verdict);
+            let fine = matches!(judged.verdict, Verdict::Ok | Verdict::Unobserved);
+            if !fine || fence.error.is_some() || model.retired.all {
+                fences.push(self.fence(id, fence, judged));
+            }
+        }
+        fences
+    }
+
+    fn count(&mut self, fence: &State, verdict: Verdict) {
+        let verdicts = &mut self.verdicts;
+        *match verdict {
+            Verdict::Never => &mut verdicts.never,
+            Verdict::PendingAtEnd => &mut verdicts.pending_at_end,
+            Verdict::Lost => &mut verdicts.lost,
+            Verdict::Late => &mut verdicts.late,
+            Verdict::Unobserved => &mut verdicts.unobserved,
+            Verdict::Ok => &mut verdicts.ok,
+        } += 1;
+        if let Some(index) = fence.timeline.filter(|_| !fence.is_over()) {
+            self.pending_in[index] += 1;
+        }
+    }
+
+    /// Of each timeline only the slowest are remembered.
+    fn count_unlisted(&mut self, listed: &[Fence]) {
+        for (timeline, usual) in self.model.timelines.iter().zip(&self.usual) {
+            if timeline.slow.dropped == 0 {
+                continue;
+            }
+            let late = usual.longer_than(self.model.thresholds.signaled(usual));
+            let known = listed.iter().filter(|fence| {
+                fence.verdict == Verdict::Late
+                    && *fence.timeline == *timeline.name
+                    && timeline.context.is_none_or(|context| context == fence.context)
+            });
+            let more = late.saturating_sub(known.count() as u64).min(timeline.slow.dropped);
+            self.late_not_listed += more;
+            self.verdicts.late += more;
+            self.verdicts.ok += timeline.slow.dropped - more;
+        }
+    }
+
+    fn timeline(&self, fence: &State) -> Option<&'a Timeline> {
+        fence.timeline.map(|index| self.model.timelines.get(index))
+    }
+
+    /// `None` if nothing can be said of it.
+    fn judge(&self, id: FenceId, fence: &State) -> Option<Judged> {
+        let unnumbered = self.timeline(fence).is_some_and(|timeline| timeline.numbers_at_emit);
+        if id.seqno == 0 && unnumbered && fence.emit.is_none() {
+            return None;
+        }
+        if fence.is_over() { self.judge_over(fence) } else { self.judge_pending(id, fence) }
+    }
+
+    fn judge_over(&self, fence: &State) -> Option<Judged> {
+        let gaps = &self.model.gaps;
+        let missing = gaps.is_blind(fence.evidence) || gaps.is_patchy(fence.evidence);
+        let end = fence.signaled.or(fence.destroyed).unwrap_or(self.end);
+        let age = end.saturating_sub(fence.start().unwrap_or(fence.seen));
+        let judged = |verdict, certain| Some(Judged { verdict, certain, age, late: None });
+        if fence.abandoned.is_some() {
+            return judged(Verdict::Lost, true);
+        }
+        if let Some(latency) = fence.latency() {
+            let usual = &self.usual[fence.timeline?];
+            let over = latency.checked_sub(self.model.thresholds.signaled(usual));
+            let late = over.filter(|over| *over > 0);
+            let verdict = if late.is_some() { Verdict::Late } else { Verdict::Ok };
+            return Some(Judged { verdict, certain: true, age, late });
+        }
+        // What began before the trace has no beginning to judge by.
+        fence.start()?;
+        if fence.over || fence.signaled.is_some() {
+            judged(Verdict::Ok, false)
+        } else if fence.is_container(self.timeline(fence)?) {
+            judged(Verdict::Unobserved, !missing)
+        } else if missing {
+            judged(Verdict::Ok, false)
+        } else {
+            judged(Verdict::Lost, true)
+        }
+    }
+
+    fn judge_pending(&self, id: FenceId, fence: &State) -> Option<Judged> {
+        let gaps = &self.model.gaps;
+        let age = self.end.saturating_sub(fence.start().unwrap_or(fence.seen));
+        let waits = fence.waits.iter().filter(|wait| wait.is_open());
+        let waited = waits.filter_map(|wait| Some(self.end.saturating_sub(wait.since?))).max();
+        let awaited = waited.is_some() || self.depended_on.contains_key(&id);
+        if fence.start().is_none() && fence.abandoned.is_none() && !awaited {
+            return None;
+        }
+        let none = Sorted::Exact(Vec::new());
+        let usual = fence.timeline.map_or(&none, |index| &self.usual[index]);
+        let bound = self.model.thresholds.pending(usual);
+        let blind = gaps.is_blind(fence.evidence);
+        let patchy = gaps.is_patchy(fence.evidence);
+        let verdict = if fence.abandoned.is_some() {
+            Verdict::Lost
+        } else if blind || (patchy && !awaited) {
+            // Its signal may be among the events that are missing.
+            Verdict::PendingAtEnd
+        } else if age > bound || waited > Some(bound) {
+            Verdict::Never
+        } else {
+            Verdict::PendingAtEnd
+        };
+        let certain = !blind && !patchy && fence.init.is_some();
+        Some(Judged { verdict, certain, age, late: None })
+    }
+
+    fn fence(&self, id: FenceId, fence: &State, judged: Judged) -> Fence {
+        let timeline = self.timeline(fence);
+        let extra = fence.extra();
+        let is_container = timeline.is_some_and(|timeline| fence.is_container(timeline));
+        let blamed_on = self.blamed_on(id, fence, judged.verdict);
+        let stuck = !matches!(judged.verdict, Verdict::Ok | Verdict::Unobserved);
+        let others = blamed_on.iter().any(|blame| blame.because != Because::Hardware);
+        let part = extra.part_of.is_some() && timeline.is_some_and(Timeline::is_scheduler);
+        Fence {
+            context: id.context,
+            seqno: id.seqno,
+            driver: timeline.map_or_else(String::new, |timeline| timeline.driver.to_string()),
+            timeline: timeline.map_or_else(String::new, |timeline| timeline.name.to_string()),
+            verdict: judged.verdict,
+            root: !(stuck && (others || is_container || part)),
+            certain: judged.certain,
+            init_ns: fence.init,
+            emit_ns: fence.emit,
+            signaled_ns: fence.signaled,
+            destroyed_ns: fence.destroyed,
+            abandoned_ns: fence.abandoned,
+            error: fence.error,
+            age_ns: judged.age,
+            late_ns: judged.late,
+            outlier: judged.late.is_some() && self.model.thresholds.is_outlier(judged.age),
+            made_by: fence.made_by.as_ref().map(|who| who.to_report()),
+            signaled_by: fence.signaled_by.as_ref().map(|who| who.to_report()),
+            waiters: self.waiters(fence),
+            asked_by: askers(fence),
+            blamed_on,
+            job: extra.job.as_ref().map(|job| report::Job {
+                device: job.device.clone(),
+                ring: job.ring.clone(),
+                queued_ns: job.queued,
+                run_ns: job.run,
+                done_ns: job.done,
+                hardware: job.hardware,
+            }),
+        }
+    }
+
+    fn blamed_on(&self, id: FenceId, fence: &State, verdict: Verdict) -> Vec<Blame> {
+        if !fence.is_over() {
+            return self.pending.reasons(id, fence);
+        }
+        if verdict != Verdict::Late {
+            return Vec::new();
+        }
+        let slow = |id: &FenceId| {
+            let latency = self.model.fences.get(id).and_then(State::latency);
+            latency.is_some_and(|latency| latency >= self.model.thresholds.slow())
+        };
+        let hardware = fence.extra().job.as_ref().and_then(|job| job.hardware).filter(slow);
+        let hardware = hardware.map(|fence| Blame { fence, because: Because::Hardware });
+        fence.extra().behind.into_iter().chain(hardware).collect()
+    }
+
+    fn waiters(&self, fence: &State) -> Vec<Waiter> {
+        let waits = fence.waits.iter().filter_map(|wait| {
+            let since = wait.since?;
+            let until = wait.until.unwrap_or(self.end);
+            let report::Task { comm, pid } = wait.who.to_report();
+            let waited = until.saturating_sub(since);
+            Some(Waiter { comm, pid, since_ns: since, waited_ns: waited, open: wait.is_open() })
+        });
+        let mut waiters: Vec<_> = waits.collect();
+        waiters.sort_by_key(|waiter| (!waiter.open, waiter.since_ns));
+        waiters
+    }
+
+    fn timelines(&self) -> Vec<report::Timeline> {
+        let with_usual = self.model.timelines.iter().zip(&self.usual).zip(&self.pending_in);
+        let busy = with_usual.filter(|((timeline, _), pending)| timeline.fences + **pending > 0);
+        let mut timelines: Vec<_> = busy
+            .map(|((timeline, usual), pending)| {
+                let waits = timeline.waits.sorted();
+                report::Timeline {
+                    driver: timeline.driver.to_string(),
+                    timeline: timeline.name.to_string(),
+                    context: timeline.context,
+                    contexts: timeline.contexts.max(1),
+                    fences: timeline.fences,
+                    signaled: usual.len(),
+                    pending: *pending,
+                    p50_ns: usual.percentile(50),
+                    p99_ns: usual.percentile(99),
+                    max_ns: usual.max(),
+                    waits: waits.len(),
+                    wait_p50_ns: waits.percentile(50),
+                    wait_p99_ns: waits.percentile(99),
+                    wait_max_ns: waits.max(),
+                    last: timeline.last.as_ref().map(|last| Last {
+                        event: event_name(last.step).into(),
+                        fence: last.fence,
+                        at_ns: last.at,
+                        comm: last.who.comm.to_string(),
+                        pid: last.who.pid,
+                    }),
+                }
+            })
+            .collect();
+        timelines.sort_by(|a, b| b.fences.cmp(&a.fences).then(a.context.cmp(&b.context)));
+        timelines
+    }
+}
+
+fn askers(fence: &State) -> Vec<Asker> {
+    let askers = fence.extra().askers.iter().map(|(who, at)| {
+        let report::Task { comm, pid } = who.to_report();
+        Asker { comm, pid, at_ns: *at }
+    });
+    askers.collect()
+}
+
+fn event_name(step: FenceStep) -> &'static str {
+    match step {
+        FenceStep::Init => "init",
+        FenceStep::Emit => "emit",
+        FenceStep::EnableSignal => "enable_signal",
+        FenceStep::Signaled => "signaled",
+        FenceStep::Destroy => "destroy",
+        FenceStep::WaitStart => "wait_start",
+        FenceStep::WaitEnd => "wait_end",
+        FenceStep::Abandoned => "abandoned",
+    }
+}

@@ -1,0 +1,55 @@
+//! What to look at first.
+
+use std::collections::HashMap;
+
+use crate::event::FenceId;
+use crate::report::{Fence, Verdict};
+
+impl Fence {
+    /// Its name.
+    pub fn id(&self) -> FenceId {
+        FenceId { context: self.context, seqno: self.seqno }
+    }
+
+    /// Whether anybody was still waiting in the kernel when tracing ended.
+    pub fn is_awaited(&self) -> bool {
+        self.waiters.iter().any(|waiter| waiter.open)
+    }
+
+    /// Whether it will never signal, and somebody suffers: what is destroyed before it signals and that nobody
+    /// waited for hurts nobody.
+    pub fn is_stuck(&self) -> bool {
+        match self.verdict {
+            Verdict::Never => true,
+            Verdict::Lost => self.abandoned_ns.is_some() || self.is_awaited(),
+            _ => false,
+        }
+    }
+}
+
+/// Most urgent first; among equals, what others depend on comes before them.
+pub(super) fn sort(fences: &mut [Fence]) {
+    let mut dependents: HashMap<FenceId, usize> = HashMap::new();
+    for blame in fences.iter().flat_map(|fence| &fence.blamed_on) {
+        *dependents.entry(blame.fence).or_default() += 1;
+    }
+    fences.sort_by_cached_key(|fence| {
+        let dependents = dependents.get(&fence.id()).copied().unwrap_or(0);
+        let urgent = fence.is_awaited() || dependents > 0;
+        let key = (urgency(fence, urgent), !fence.root, !urgent);
+        (key, !dependents, !fence.age_ns, fence.context, fence.seqno)
+    });
+}
+
+fn urgency(fence: &Fence, urgent: bool) -> u8 {
+    match fence.verdict {
+        _ if fence.is_stuck() => 0,
+        Verdict::PendingAtEnd if urgent && fence.certain => 1,
+        Verdict::Late => 2,
+        _ if fence.error.is_some() => 3,
+        Verdict::Lost | Verdict::Never => 4,
+        Verdict::PendingAtEnd => 5,
+        Verdict::Unobserved => 6,
+        Verdict::Ok => 7,
+    }
+}
