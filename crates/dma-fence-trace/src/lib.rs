@@ -6,6 +6,7 @@
 
 mod blame;
 mod event;
+mod filter;
 mod model;
 mod parse;
 mod read;
@@ -14,6 +15,7 @@ mod summary;
 mod verdict;
 
 pub use event::{Event, EventKind, FenceId, FenceStep, JobStep, Task};
+pub use filter::Filter;
 pub use model::{Model, Options};
 pub use parse::{Line, Parser, Problem};
 pub use read::{Reader, Tally};

@@ -156,6 +156,11 @@ impl Model {
         self.counts.last
     }
 
+    /// Whether anything was understood: an event, or what stands in a trace without any.
+    pub fn is_trace(&self) -> bool {
+        self.counts.first.is_some() || self.counts.ended.is_some() || self.gaps.has_header
+    }
+
     /// The verdicts. Tracing ended at `end_ns`, or where the trace says so, or else with the last event.
     pub fn report(&self, end_ns: Option<u64>) -> Report {
         summary::of(self, end_ns)

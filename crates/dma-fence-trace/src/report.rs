@@ -271,6 +271,33 @@ pub struct Last {
     pub pid: Option<u32>,
 }
 
+impl Fence {
+    /// Its name.
+    pub fn id(&self) -> FenceId {
+        FenceId { context: self.context, seqno: self.seqno }
+    }
+
+    /// Whether anybody was still waiting in the kernel when tracing ended.
+    pub fn is_awaited(&self) -> bool {
+        self.waiters.iter().any(|waiter| waiter.open)
+    }
+
+    /// Whether it was pending when tracing ended.
+    pub fn is_pending(&self) -> bool {
+        self.signaled_ns.is_none() && self.destroyed_ns.is_none()
+    }
+
+    /// Whether it will never signal, and somebody suffers: what is destroyed before it signals and that nobody
+    /// waited for hurts nobody.
+    pub fn is_stuck(&self) -> bool {
+        match self.verdict {
+            Verdict::Never => true,
+            Verdict::Lost => self.abandoned_ns.is_some() || self.is_awaited(),
+            _ => false,
+        }
+    }
+}
+
 fn problem<S: serde::Serializer>(problem: &Problem, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(problem)
 }

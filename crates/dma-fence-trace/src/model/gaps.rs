@@ -3,6 +3,8 @@
 /// Gaps.
 #[derive(Default, Debug)]
 pub(crate) struct Gaps {
+    /// Whether the trace says how many events it has.
+    pub(crate) has_header: bool,
     /// Events that were overwritten before the trace was read.
     pub(crate) overwritten: u64,
     /// Events that were lost on the way.
@@ -30,6 +32,7 @@ impl Gaps {
     }
 
     pub(super) fn header(&mut self, in_buffer: u64, written: u64) {
+        self.has_header = true;
         self.overwritten = self.overwritten.saturating_add(written.saturating_sub(in_buffer));
     }
 

@@ -5,28 +5,6 @@ use std::collections::HashMap;
 use crate::event::FenceId;
 use crate::report::{Fence, Verdict};
 
-impl Fence {
-    /// Its name.
-    pub fn id(&self) -> FenceId {
-        FenceId { context: self.context, seqno: self.seqno }
-    }
-
-    /// Whether anybody was still waiting in the kernel when tracing ended.
-    pub fn is_awaited(&self) -> bool {
-        self.waiters.iter().any(|waiter| waiter.open)
-    }
-
-    /// Whether it will never signal, and somebody suffers: what is destroyed before it signals and that nobody
-    /// waited for hurts nobody.
-    pub fn is_stuck(&self) -> bool {
-        match self.verdict {
-            Verdict::Never => true,
-            Verdict::Lost => self.abandoned_ns.is_some() || self.is_awaited(),
-            _ => false,
-        }
-    }
-}
-
 /// Most urgent first; among equals, what others depend on comes before them.
 pub(super) fn sort(fences: &mut [Fence]) {
     let mut dependents: HashMap<FenceId, usize> = HashMap::new();
