@@ -5,6 +5,8 @@ mod args;
 mod copy;
 mod error;
 mod info;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by analyze, which comes next"))]
+mod input;
 mod interrupt;
 mod output;
 mod record;
