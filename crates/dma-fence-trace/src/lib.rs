@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod event;
+pub mod html;
 mod parse;
 mod read;
 pub mod report;
