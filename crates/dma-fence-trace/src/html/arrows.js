@@ -25,10 +25,18 @@ function drawArrows() {
   let drawn = 0;
   for (let i = 0; i < blames.length && i < MOST_TRIED && drawn < MOST_ARROWS; i++) {
     const row = blames[i];
-    if (!strong.has(row) && tones[row.fence] >= PENDING_TONE && drawArrow(row, colour.arrow)) drawn++;
+    if (strong.has(row) || tones[row.fence] < PENDING_TONE || !isRowShown(row.fence) || !isRowShown(row.on)) continue;
+    if (drawArrow(row, colour.arrow)) drawn++;
   }
   pen.lineWidth = 2;
   for (const row of chosen) drawArrow(row, colour.ink);
+}
+
+// Arrows that come from nowhere tell nothing; only those of the selected fence may.
+function isRowShown(fence) {
+  if (fence === null) return false;
+  const top = screenTop(fence);
+  return top > AXIS - LANE && top < view.height;
 }
 
 // False if nothing of it would be seen.

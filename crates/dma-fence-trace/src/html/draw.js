@@ -3,6 +3,7 @@
 
 const NARROW = 5;
 const COLUMN = 4;
+const ARROW_ROOM = 18;
 const FONT = "11px ui-monospace, 'SF Mono', 'Cascadia Mono', 'DejaVu Sans Mono', Menlo, monospace";
 const SANS = "system-ui, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
 
@@ -58,6 +59,10 @@ function draw() {
     drawMarked();
   });
   clipped(0, AXIS, GUTTER, view.height, () => {
+    pen.fillStyle = colour.raised;
+    pen.fillRect(0, AXIS, GUTTER, view.height);
+    pen.fillStyle = colour.line;
+    pen.fillRect(GUTTER - 1, AXIS, 1, view.height);
     for (let row = first; row < layout.shown.length && layout.top[row] - up < view.height; row++) {
       drawLabel(layout.shown[row], layout.top[row] - up, layout.top[row + 1] - layout.top[row]);
     }
@@ -129,10 +134,12 @@ function drawBar(track, place, x, right, y, height) {
   pen.fillRect(left, y, width - 1, height);
   if (isPending(fence)) drawOpenEnd(right, y, height);
   if (width >= 24) drawWaits(fence, y, height);
-  const room = width - 12;
+  // An arrow may begin here.
+  const indent = blamesOf(fence).length ? ARROW_ROOM : 5;
+  const room = width - indent - 7;
   if (room > 3 * charWidth) {
     pen.fillStyle = colour[`${TONES[tone]}-ink`];
-    pen.fillText(fitting(barText(fence), room), left + 5, y + height / 2);
+    pen.fillText(fitting(barText(fence), room), Math.max(left, GUTTER) + indent, y + height / 2 + 0.5);
   }
   if (matchedBefore && matchedBefore[place + 1] > matchedBefore[place]) {
     pen.strokeStyle = colour.match;
@@ -203,11 +210,8 @@ function drawMarked() {
 function drawLabel(track, top, height) {
   const { driver, timeline, context } = tracks[track];
   const urgency = layout.urgency(track);
-  pen.fillStyle = colour.raised;
-  pen.fillRect(0, top, GUTTER, height - 1);
   pen.fillStyle = colour.line;
   pen.fillRect(0, top + height - 1, GUTTER, 1);
-  pen.fillRect(GUTTER - 1, top, 1, height);
   pen.fillStyle = urgency === 2 ? colour.stuck : urgency === 1 ? colour.late : colour[hueOf(track)];
   pen.fillRect(0, top, 4, height - 1);
   pen.font = `600 12px ${SANS}`;

@@ -59,7 +59,7 @@ impl Headline {
         };
         let mut words = vec![Sentence {
             text: format!(
-                "Fence {} of {} has been pending for {}, and is waiting for no other fence: look there first.",
+                "Fence {} of {} has been pending for {}, and waits for no other fence: look there first.",
                 Id(root),
                 Owner(root),
                 Duration(root.age_ns),
@@ -106,7 +106,7 @@ impl Headline {
         }
         Self {
             mood: Mood::Stuck,
-            title: format!("Stuck: {} {what}", Owner(root)),
+            title: format!("Stuck: a fence of {} {what}", Owner(root)),
             words: with_note(words, report),
         }
     }

@@ -105,8 +105,14 @@ const KEYS = {
   k: () => nextProblem(-1),
   "[": () => neighbour(-1),
   "]": () => neighbour(1),
-  Escape: () => select(null),
+  Escape: close,
 };
+
+function close() {
+  if (view.selected !== null) return select(null);
+  $("query").value = "";
+  search("");
+}
 
 // Along the selected fence's lane and from lane to lane: all of a timeline are reached.
 function neighbour(step) {
@@ -129,7 +135,10 @@ function listenToKeys() {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || $("help").open) return;
     if (event.target === $("query")) {
-      if (event.key === "Escape") chart.focus();
+      if (event.key !== "Escape") return;
+      // The field would empty itself; the matches are still wanted, for n and N.
+      event.preventDefault();
+      chart.focus();
       return;
     }
     if (event.key === "Enter" && event.target === chart) return enter();

@@ -2,9 +2,9 @@
 // so that whatever is in a span of time is found by bisection.
 
 const LANES = 8;
-const LANE = 18;
+const LANE = 20;
 const MARGIN = 6;
-const TRACK_MIN = 46;
+const TRACK_MIN = 48;
 
 // First place in [from, to) whose value is above `limit`; the values ascend.
 function firstAbove(values, limit, from, to) {

@@ -50,7 +50,7 @@ impl Picture {
                 .find(|&x| (x..x + run).all(|x| self.at(x, y) == colour));
             if let Some(x) = starts {
                 match bars.last_mut() {
-                    Some(bar) if bar.1 + 4 >= y => bar.1 = y,
+                    Some(bar) if bar.1 + 1 >= y => bar.1 = y,
                     _ => bars.push((x + run / 2, y)),
                 }
             }

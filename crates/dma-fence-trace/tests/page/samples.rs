@@ -247,13 +247,11 @@ pub(crate) fn many(count: u32, tracks: u32) -> Report {
         let took = (1 << random(if track % 7 == 0 { 31 } else { 24 })) + random(2 * MS);
         let mut one = fence((track + 1, n + 1), driver, &name, at, took.min(end - at));
         match random(20_000) {
-            0 => {
-                one = waiting(root(never(one, end)), "Xorg", 812, at + 10, end);
-            }
-            1..20 => one = late(root(one)),
+            0 => one = waiting(root(never(one, end)), "Xorg", 812, at + 10, end),
+            1..20 => one = late(one),
             _ => {}
         }
-        if let Some(other) = fences.last().filter(|_| one.verdict != Verdict::Ok) {
+        if let (Verdict::Late, Some(other)) = (one.verdict, fences.last()) {
             one = blamed(one, (other.context, other.seqno), Because::Dependency);
         }
         fences.push(one);

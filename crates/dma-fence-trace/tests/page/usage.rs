@@ -118,7 +118,7 @@ fn keys_go_through_the_problems() {
 fn zoom_and_pan_move_the_bars() {
     let Some(mut browser) = Browser::show(&samples::frozen()) else { return };
     let plot = plot(browser.place("#chart"));
-    let mut begin = |browser: &mut Browser| {
+    let begin = |browser: &mut Browser| {
         let bars = browser.screenshot("zoomed").bars(STUCK[0], plot);
         bars.first().map_or(0, |bar| bar.0)
     };
