@@ -7,6 +7,7 @@
 mod blame;
 mod event;
 mod filter;
+pub mod html;
 mod model;
 mod parse;
 mod read;
