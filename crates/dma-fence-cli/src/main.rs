@@ -1,11 +1,12 @@
-//! `dma-fence`: a verified copy in which every buffer is guarded by fences, and a look at the kernel's.
+//! `dma-fence`: a verified copy in which every buffer is guarded by fences, a look at the kernel's, and an answer to
+//! which of them never signaled.
 #![forbid(unsafe_code)]
 
+mod analyze;
 mod args;
 mod copy;
 mod error;
 mod info;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by analyze, which comes next"))]
 mod input;
 mod interrupt;
 mod output;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             output::copied(&args, &result, &warnings)
         }
         Command::Info(args) => output::shown(args.json, &info::run(&args)),
+        Command::Analyze(args) => output::analyzed(&args, &analyze::run(&args)),
         Command::Record(args) => output::recorded(&args, &record::run(&args)),
         Command::Completions { shell } => output::completions(shell),
         Command::Man => output::manual(),

@@ -11,7 +11,10 @@ use clap::CommandFactory;
 use serde_json::json;
 
 use crate::{
-    args::{AFTER_HELP, AFTER_INFO, AFTER_RECORD, Cli, CopyArgs, RecordArgs},
+    analyze::{Analysis, error::AnalyzeError, text::Text},
+    args::{
+        AFTER_ANALYZE, AFTER_HELP, AFTER_INFO, AFTER_RECORD, AnalyzeArgs, Cli, CopyArgs, RecordArgs,
+    },
     copy::report::{Report, Warnings},
     error::{CopyError, Failure},
     info::{self, error::InfoError},
@@ -66,6 +69,33 @@ pub(crate) fn shown(json: bool, result: &Result<info::Report, InfoError>) -> Exi
     }
 }
 
+/// The end of `dma-fence analyze`.
+pub(crate) fn analyzed(args: &AnalyzeArgs, result: &Result<Analysis, AnalyzeError>) -> ExitCode {
+    let Analysis { report, warnings } = match result {
+        Err(error) => return failed(error, args.json, &[]),
+        Ok(analysis) => analysis,
+    };
+    let text = if args.json {
+        #[derive(serde::Serialize)]
+        struct Object<'a> {
+            #[serde(flatten)]
+            report: &'a dma_fence_trace::Report,
+            warnings: &'a [String],
+        }
+        let object = Object { report, warnings };
+        serde_json::to_string(&object).expect("its keys are strings") + "\n"
+    } else {
+        for warning in warnings {
+            let _ = writeln!(io::stderr(), "dma-fence: warning: {warning}");
+        }
+        Text::new(report, args.all).to_string()
+    };
+    // Without colours where they would be noise.
+    let stdout = anstream::stdout().lock();
+    let status = ExitCode::from(u8::from(report.stuck));
+    print_to(stdout, text.as_bytes(), status, ExitCode::from(2))
+}
+
 /// The end of `dma-fence record`. Standard output is the command's.
 pub(crate) fn recorded(args: &RecordArgs, result: &Result<Recording, RecordError>) -> ExitCode {
     let recording = match result {
@@ -90,7 +120,12 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
 pub(crate) fn manual() -> ExitCode {
     let mut command = Cli::command();
     command.build();
-    let commands = [("copy", AFTER_HELP), ("info", AFTER_INFO), ("record", AFTER_RECORD)];
+    let commands = [
+        ("copy", AFTER_HELP),
+        ("info", AFTER_INFO),
+        ("record", AFTER_RECORD),
+        ("analyze", AFTER_ANALYZE),
+    ];
     let commands = commands.map(|(name, notes)| {
         (command.find_subcommand(name).expect("the command line has it").clone(), notes)
     });
@@ -137,12 +172,15 @@ fn failed(error: &impl Failure, json: bool, warnings: &[String]) -> ExitCode {
 }
 
 fn print(text: &[u8]) -> ExitCode {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+    print_to(io::stdout().lock(), text, ExitCode::SUCCESS, ExitCode::FAILURE)
+}
+
+fn print_to(mut to: impl Write, text: &[u8], printed: ExitCode, not_printed: ExitCode) -> ExitCode {
+    match to.write_all(text).and_then(|()| to.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let _ = writeln!(io::stderr(), "dma-fence: error: cannot write the output: {error}");
-            ExitCode::FAILURE
+            not_printed
         }
-        _ => ExitCode::SUCCESS,
+        _ => printed,
     }
 }

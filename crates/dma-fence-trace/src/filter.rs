@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::event::FenceId;
-use crate::report::{Fence, Report, Timeline};
+use crate::report::{Fence, Report, Timeline, Verdict};
 
 /// What is wanted of a report. All that is set must be true.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -56,6 +56,13 @@ impl Report {
             filter.takes_timeline(&timeline.driver, &timeline.timeline, timeline.context)
         });
         self.stuck = self.fences.iter().any(Fence::is_stuck);
+    }
+
+    /// Leaves out the fences with which nothing is wrong, as if they had not been asked for.
+    pub fn leave_out_fine(&mut self) {
+        self.fences.retain(|fence| {
+            !matches!(fence.verdict, Verdict::Ok | Verdict::Unobserved) || fence.error.is_some()
+        });
     }
 
     fn with_reasons(&self, filter: &Filter) -> HashSet<FenceId> {

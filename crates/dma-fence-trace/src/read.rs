@@ -128,6 +128,11 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Where it reads from.
+    pub fn get_ref(&self) -> &R {
+        &self.input
+    }
+
     /// What was read so far. An unfinished line is malformed as soon as it is known that nothing
     /// completes it.
     pub fn tally(&self) -> &Tally {

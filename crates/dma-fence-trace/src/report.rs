@@ -139,6 +139,8 @@ pub struct Fence {
     pub blamed_on: Vec<Blame>,
     /// The scheduler's job that ends with it.
     pub job: Option<Job>,
+    /// It is the scheduled or the hardware's fence of the job that ends with this one.
+    pub part_of: Option<FenceId>,
 }
 
 /// A thread. Names are not unique, and numbers are used again.
@@ -251,14 +253,14 @@ pub struct Timeline {
     pub wait_p99_ns: Option<u64>,
     /// The longest.
     pub wait_max_ns: Option<u64>,
-    /// The last sign of life.
+    /// The last sign of life of its producer: `signaled` or `emit`, or `init` if it has not got further.
     pub last: Option<Last>,
 }
 
-/// The last event of a timeline.
+/// A sign of life of a timeline.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Last {
-    /// Its name without `dma_fence_`: `init`, `emit`, `signaled`, …
+    /// Its name without `dma_fence_`: `signaled`, `emit` or `init`.
     pub event: String,
     /// Of which fence.
     #[serde(flatten)]

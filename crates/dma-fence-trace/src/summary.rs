@@ -248,6 +248,7 @@ impl<'a> Summary<'a> {
                 done_ns: job.done,
                 hardware: job.hardware,
             }),
+            part_of: extra.part_of,
         }
     }
 

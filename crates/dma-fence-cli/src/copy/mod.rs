@@ -3,7 +3,7 @@
 mod destination;
 mod fault;
 pub(crate) mod pipeline;
-mod progress;
+pub(crate) mod progress;
 pub(crate) mod report;
 mod source;
 mod trace;

@@ -245,13 +245,17 @@ impl Model {
         }
     }
 
+    /// Of the producer: that somebody makes fences, or waits for them, does not show that they get done.
     fn sign_of_life(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
         let Some(index) = self.fences[&seen.id].timeline else { return };
-        let who = self.tasks.who(event.task);
         let timeline = self.timelines.get_mut(index);
-        if timeline.last.as_ref().is_none_or(|last| last.at <= event.time_ns) {
-            let last = Last { step: seen.step, fence: seen.id, at: event.time_ns, who };
-            timeline.last = Some(last);
+        let is_made = |step| step == FenceStep::Init;
+        let better = timeline.last.as_ref().is_none_or(|last| {
+            last.at <= event.time_ns && (is_made(last.step) || !is_made(seen.step))
+        });
+        if better {
+            let who = self.tasks.who(event.task);
+            timeline.last = Some(Last { step: seen.step, fence: seen.id, at: event.time_ns, who });
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Timeline {
     pub(crate) waits: Durations,
     /// Its driver numbers fences when it emits them: `context:0` is none.
     pub(crate) numbers_at_emit: bool,
-    /// The last sign of life: not of those who wait.
+    /// The last sign of life.
     pub(crate) last: Option<Last>,
     /// The fence that signaled last.
     pub(crate) previous: Option<(FenceId, u64)>,

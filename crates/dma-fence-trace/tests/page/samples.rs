@@ -34,6 +34,7 @@ pub(crate) fn fence(id: (u32, u32), driver: &str, timeline: &str, init: u64, too
         asked_by: Vec::new(),
         blamed_on: Vec::new(),
         job: None,
+        part_of: None,
     }
 }
 
@@ -244,7 +245,7 @@ pub(crate) fn many(count: u32, tracks: u32) -> Report {
         let driver = drivers[track as usize % drivers.len()];
         let name = format!("ring_{}.{}", track / 8, track % 8);
         let at = random(58_000 * MS);
-        let took = (1 << random(if track % 7 == 0 { 31 } else { 24 })) + random(2 * MS);
+        let took = (1 << random(if track.is_multiple_of(7) { 31 } else { 24 })) + random(2 * MS);
         let mut one = fence((track + 1, n + 1), driver, &name, at, took.min(end - at));
         match random(20_000) {
             0 => one = waiting(root(never(one, end)), "Xorg", 812, at + 10, end),

@@ -1,0 +1,46 @@
+//! Why there is no analysis.
+
+use std::{io, path::PathBuf};
+
+use crate::{error::Failure, input::InputError};
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AnalyzeError {
+    #[error(transparent)]
+    Input(#[from] InputError),
+
+    #[error("cannot read '{}': {cause}", path.display())]
+    Read { path: PathBuf, cause: io::Error },
+
+    #[error(
+        "no event was understood in {}: {lines} lines, of which {malformed} look like events of fences. \
+         This reads the text of tracefs, `trace-cmd report`, `perf script` and `dma-fence copy --trace-events`",
+        list(files)
+    )]
+    NothingUnderstood { files: Vec<PathBuf>, lines: u64, malformed: u64 },
+
+    #[error("{option} '{}' is one of the files to analyze", path.display())]
+    Overwrites { option: &'static str, path: PathBuf },
+
+    #[error("cannot write '{}': {cause}", path.display())]
+    Write { path: PathBuf, cause: io::Error },
+}
+
+fn list(files: &[PathBuf]) -> String {
+    let names: Vec<_> = files.iter().map(|file| format!("'{}'", file.display())).collect();
+    names.join(", ")
+}
+
+impl Failure for AnalyzeError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Input(_) | Self::NothingUnderstood { .. } => "input",
+            Self::Overwrites { .. } => "usage",
+            Self::Read { .. } | Self::Write { .. } => "io",
+        }
+    }
+
+    fn exit_status(&self) -> u8 {
+        2
+    }
+}

@@ -1,0 +1,113 @@
+//! Names and times as people read them.
+//!
+//! Names come from whoever ran on the traced machine: they may have newlines, escape sequences that a terminal
+//! would obey, and any length.
+
+use dma_fence_trace::report::{Fence, Task, Timeline};
+
+/// Longer names are cut.
+const LONGEST: usize = 48;
+
+/// A name that is safe to print.
+pub(super) fn name(name: &str) -> String {
+    let mut shown = String::new();
+    for (at, c) in name.chars().enumerate() {
+        if at == LONGEST {
+            shown.push('…');
+            break;
+        }
+        match c {
+            _ if c.is_control() || is_invisible(c) => shown.extend(c.escape_default()),
+            _ => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// What turns the direction of writing, or has no width.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// `driver/timeline`
+pub(super) fn track(driver: &str, timeline: &str) -> String {
+    match (driver, timeline) {
+        ("", "") => "(a timeline whose name was not seen)".into(),
+        ("", timeline) => name(timeline),
+        (driver, timeline) => format!("{}/{}", name(driver), name(timeline)),
+    }
+}
+
+pub(super) fn track_of(fence: &Fence) -> String {
+    track(&fence.driver, &fence.timeline)
+}
+
+pub(super) fn track_of_timeline(timeline: &Timeline) -> String {
+    let track = track(&timeline.driver, &timeline.timeline);
+    match timeline.context {
+        Some(context) => format!("{track} ({context})"),
+        None => track,
+    }
+}
+
+/// `Xorg (pid 52)`
+pub(super) fn thread(comm: &str, pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) => format!("{} (pid {pid})", name(comm)),
+        None => name(comm),
+    }
+}
+
+pub(super) fn task(task: &Task) -> String {
+    thread(&task.comm, task.pid)
+}
+
+/// Three digits that count, and a unit.
+pub(super) fn duration(ns: u64) -> String {
+    let (unit, scale) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => ("µs", 1e3),
+        1_000_000..1_000_000_000 => ("ms", 1e6),
+        _ => ("s", 1e9),
+    };
+    let value = ns as f64 / scale;
+    let digits = match value {
+        ..10.0 => 2,
+        10.0..100.0 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+/// A point in time, as the trace prints it.
+pub(super) fn time(ns: u64) -> String {
+    format!("{}.{:06}", ns / 1_000_000_000, ns / 1_000 % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_do_no_harm() {
+        assert_eq!(name("a\nb\u{1b}[31m\u{202e}日"), "a\\nb\\u{1b}[31m\\u{202e}日");
+        assert_eq!(name(&"x".repeat(300)).chars().count(), LONGEST + 1);
+        assert_eq!(track("", "ring"), "ring");
+    }
+
+    #[test]
+    fn durations_have_three_digits() {
+        for (ns, shown) in [
+            (7, "7 ns"),
+            (1_500, "1.50 µs"),
+            (13_020_000, "13.0 ms"),
+            (662_346_000, "662 ms"),
+            (3_465_900_000, "3.47 s"),
+            (75_000_000_000, "75.0 s"),
+            (7_500_000_000_000, "7500 s"),
+        ] {
+            assert_eq!(duration(ns), shown);
+        }
+        assert_eq!(time(9_259_670_000), "9.259670");
+    }
+}

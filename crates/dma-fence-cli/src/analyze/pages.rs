@@ -1,0 +1,64 @@
+//! The files that an analysis can write: a page for a browser, a trace for Perfetto.
+
+use std::{
+    fs,
+    io::{self, BufWriter, Write},
+    path::Path,
+};
+
+use dma_fence_trace::html;
+use dma_fence_trace::report::Report;
+
+use super::error::AnalyzeError;
+use crate::args::AnalyzeArgs;
+
+/// Refuses to write over what is to be read.
+pub(super) fn check(args: &AnalyzeArgs) -> Result<(), AnalyzeError> {
+    for (option, path) in [("--html", &args.html)] {
+        let Some(path) = path else { continue };
+        let Ok(target) = fs::canonicalize(path) else { continue };
+        if args.files.iter().any(|file| fs::canonicalize(file).is_ok_and(|file| file == target)) {
+            return Err(AnalyzeError::Overwrites { option, path: path.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Writes what is asked for.
+pub(super) fn write(args: &AnalyzeArgs, report: &Report) -> Result<(), AnalyzeError> {
+    let names: Vec<_> = args.files.iter().map(|file| file.display().to_string()).collect();
+    let title = names.join(", ");
+    if let Some(path) = &args.html {
+        page(path, |to| html::write(report, &title, to))?;
+    }
+    Ok(())
+}
+
+/// The file takes its name when it is complete.
+fn page(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), AnalyzeError> {
+    let failed = |cause| AnalyzeError::Write { path: path.to_owned(), cause };
+    // Not a name beside it: a device or a pipe is written to as it is.
+    if path.exists() && !path.is_file() {
+        let mut to = BufWriter::new(fs::File::create(path).map_err(failed)?);
+        return content(&mut to).and_then(|()| to.flush()).map_err(failed);
+    }
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut partial = tempfile::Builder::new();
+    let partial = partial.prefix(".dma-fence-").suffix(".tmp").permissions(mode());
+    let mut partial = partial.tempfile_in(dir).map_err(failed)?;
+    {
+        let mut to = BufWriter::new(partial.as_file_mut());
+        content(&mut to).and_then(|()| to.flush()).map_err(failed)?;
+    }
+    partial.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// As of any new file: the umask takes what it takes.
+fn mode() -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    fs::Permissions::from_mode(0o666)
+}

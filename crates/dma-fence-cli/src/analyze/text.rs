@@ -1,0 +1,218 @@
+//! What people read: who is to blame comes first.
+
+mod culprit;
+mod table;
+
+use std::collections::HashSet;
+use std::fmt::{self, Display, Formatter};
+
+use anstyle::{AnsiColor, Style};
+use dma_fence_trace::report::{Fence, Report, Verdict};
+
+use super::culprits::{self, ById, Culprit};
+use super::names::{duration, thread, track_of};
+
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(super) const TITLE: Style = Style::new().bold();
+pub(super) const QUIET: Style = Style::new().dimmed();
+
+/// So many of a kind are shown; `--all` shows all.
+const MOST: usize = 10;
+
+/// A report for people.
+pub(crate) struct Text<'a> {
+    report: &'a Report,
+    by_id: ById<'a>,
+    /// Who is to blame for what is stuck, or may be.
+    stuck: Vec<Culprit<'a>>,
+    late: Vec<Culprit<'a>>,
+    most: usize,
+}
+
+impl<'a> Text<'a> {
+    pub(crate) fn new(report: &'a Report, all: bool) -> Self {
+        let by_id = ById::of(report);
+        let blamed = report.fences.iter().flat_map(|fence| &fence.blamed_on);
+        let depended_on: HashSet<_> = blamed.map(|blame| blame.fence).collect();
+        let urgent = report
+            .fences
+            .iter()
+            .filter(|fence| culprits::is_urgent(fence, depended_on.contains(&fence.id())));
+        let late = report.fences.iter().filter(|fence| fence.verdict == Verdict::Late);
+        Self {
+            report,
+            stuck: culprits::gather(urgent, &by_id),
+            late: culprits::gather(late, &by_id),
+            by_id,
+            most: if all { usize::MAX } else { MOST },
+        }
+    }
+}
+
+impl Display for Text<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.headline(f)?;
+        for (at, culprit) in self.stuck.iter().take(self.most).enumerate() {
+            self.culprit(f, at + 1, culprit)?;
+        }
+        more(f, self.stuck.len(), self.most, "timelines")?;
+        if !self.late.is_empty() {
+            writeln!(f, "\n{TITLE}LATE{TITLE:#}")?;
+            for culprit in self.late.iter().take(self.most) {
+                self.late(f, culprit)?;
+            }
+            more(f, self.late.len(), self.most, "timelines")?;
+        }
+        self.errors(f)?;
+        self.lost(f)?;
+        self.unclear(f)?;
+        table::write(f, self.report, self.most)?;
+        self.notes(f)
+    }
+}
+
+/// What is not shown is said.
+pub(super) fn more(f: &mut Formatter<'_>, len: usize, most: usize, what: &str) -> fmt::Result {
+    match len.checked_sub(most) {
+        Some(more) if more > 0 => writeln!(f, "  … and {more} more {what} (--all)"),
+        _ => Ok(()),
+    }
+}
+
+impl Text<'_> {
+    /// The answer in one line, and what the words mean.
+    fn headline(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Report { verdicts, events, span_ns, .. } = self.report;
+        match (self.stuck.first(), self.late.first()) {
+            (Some(culprit), _) if culprit.is_stuck() => {
+                writeln!(f, "{BAD}STUCK{BAD:#}: {}", self.blame(culprit))?;
+            }
+            (Some(culprit), _) => {
+                let doubt = "the trace ends too soon to be sure";
+                writeln!(
+                    f,
+                    "{DOUBTFUL}MAYBE STUCK{DOUBTFUL:#} ({doubt}): {}",
+                    self.blame(culprit)
+                )?;
+            }
+            (None, Some(culprit)) => {
+                writeln!(
+                    f,
+                    "{DOUBTFUL}LATE{DOUBTFUL:#}, but nothing is stuck: {}",
+                    self.blame(culprit)
+                )?;
+            }
+            (None, None) if self.report.events == 0 => writeln!(f, "No fences in this trace.")?,
+            (None, None) => {
+                writeln!(f, "{GOOD}OK{GOOD:#}: nothing is stuck, and nothing is late.")?
+            }
+        }
+        let counts = [
+            (verdicts.never, "never signaled"),
+            (verdicts.lost, "lost"),
+            (verdicts.pending_at_end, "pending at the end"),
+            (verdicts.late, "late"),
+            (verdicts.unobserved, "unobserved"),
+            (verdicts.ok, "ok"),
+        ];
+        let counts: Vec<_> = counts
+            .iter()
+            .filter(|(count, what)| *count > 0 || *what == "ok")
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        let span = duration(*span_ns);
+        writeln!(f, "{QUIET}{events} events in {span}; fences: {}{QUIET:#}", counts.join(", "))?;
+        if !self.stuck.is_empty() || !self.late.is_empty() {
+            writeln!(
+                f,
+                "{QUIET}(A fence signals when a device has finished an operation. Until then, whoever needs the \
+                 result waits.){QUIET:#}"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn errors(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let failed: Vec<_> = self.report.fences.iter().filter(|f| f.error.is_some()).collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\n{TITLE}ERRORS{TITLE:#}")?;
+        for fence in failed.iter().take(self.most) {
+            let errno = fence.error.unwrap_or(0);
+            let error = std::io::Error::from_raw_os_error(errno.saturating_neg());
+            writeln!(f, "  {} signaled with {error} ({errno})", self.fence(fence))?;
+        }
+        more(f, failed.len(), self.most, "fences")
+    }
+
+    /// What is gone, and hurt nobody.
+    fn lost(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let lost = self.report.fences.iter().filter(|fence| fence.verdict == Verdict::Lost);
+        let lost: Vec<_> = lost.filter(|fence| !fence.is_stuck()).collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\n{TITLE}LOST{TITLE:#}: destroyed before they signaled; nobody was waiting in the kernel"
+        )?;
+        for fence in lost.iter().take(self.most) {
+            let by =
+                fence.made_by.as_ref().map(|by| format!(", made by {}", thread(&by.comm, by.pid)));
+            writeln!(f, "  {}{}", self.fence(fence), by.unwrap_or_default())?;
+        }
+        more(f, lost.len(), self.most, "fences")
+    }
+
+    /// What is pending, and nobody is seen to wait for.
+    fn unclear(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let shown: HashSet<_> =
+            self.stuck.iter().flat_map(Culprit::fences).map(Fence::id).collect();
+        let pending =
+            self.report.fences.iter().filter(|fence| {
+                fence.verdict == Verdict::PendingAtEnd && !shown.contains(&fence.id())
+            });
+        let pending: Vec<_> = pending.collect();
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let title = "PENDING AT THE END";
+        writeln!(
+            f,
+            "\n{TITLE}{title}{TITLE:#}: not for long, or events are missing; no waiter seen"
+        )?;
+        for fence in pending.iter().take(self.most) {
+            let unsure = if fence.certain { "" } else { " (may have signaled unseen)" };
+            writeln!(f, "  {} for {}{unsure}", self.fence(fence), duration(fence.age_ns))?;
+        }
+        more(f, pending.len(), self.most, "fences")
+    }
+
+    fn notes(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        if report.notes.is_empty() && report.malformed == 0 {
+            return Ok(());
+        }
+        writeln!(f, "\n{TITLE}BEFORE YOU CONCLUDE{TITLE:#}")?;
+        for note in &report.notes {
+            writeln!(f, "  - {note}")?;
+        }
+        if report.malformed > 0 {
+            writeln!(f, "  - {} lines make no sense:", report.malformed)?;
+        }
+        for line in &report.malformed_lines {
+            let file =
+                if line.file.is_empty() { String::new() } else { format!("{}, ", line.file) };
+            writeln!(f, "      {file}line {}: {}", line.line, line.problem)?;
+        }
+        Ok(())
+    }
+
+    /// `driver/timeline 3:21`
+    fn fence(&self, fence: &Fence) -> String {
+        format!("{} {}", track_of(fence), fence.id())
+    }
+}

@@ -1,0 +1,208 @@
+//! Who is to blame for a stuck or late fence, and who suffers.
+
+use std::fmt::{self, Formatter};
+
+use dma_fence_trace::report::{Fence, Timeline, Verdict};
+
+use super::{BAD, DOUBTFUL, QUIET, Text, more};
+use crate::analyze::culprits::{self, Culprit, Victim};
+use crate::analyze::names::{duration, name, task, thread, time, track_of};
+
+impl Text<'_> {
+    /// One sentence: where to look.
+    pub(super) fn blame(&self, culprit: &Culprit<'_>) -> String {
+        let fence = culprit.first();
+        let what = match (fence.verdict, fence.abandoned_ns) {
+            (_, Some(_)) => "lost its producer".into(),
+            (Verdict::Late, _) => format!("took {}", duration(fence.age_ns)),
+            _ => format!("has been pending for {}", duration(fence.age_ns)),
+        };
+        let to_blame = match (&*fence.driver, &*fence.timeline) {
+            ("", "") => "a driver whose name was not seen".into(),
+            (driver, timeline) => format!("driver {}, timeline {}", name(driver), name(timeline)),
+        };
+        let device = device(culprit).map(|device| format!(" (device {})", name(device)));
+        let waiting = match (culprit.victims.len(), fence.verdict) {
+            (0, _) => String::new(),
+            (1, Verdict::Late) => ", and 1 fence waited for it".into(),
+            (more, Verdict::Late) => format!(", and {more} fences waited for it"),
+            (1, _) => ", and 1 fence waits for it".into(),
+            (more, _) => format!(", and {more} fences wait for it"),
+        };
+        format!("{to_blame}{}: fence {} {what}{waiting}.", device.unwrap_or_default(), fence.id())
+    }
+
+    /// One of those that are stuck.
+    pub(super) fn culprit(
+        &self,
+        f: &mut Formatter<'_>,
+        number: usize,
+        culprit: &Culprit<'_>,
+    ) -> fmt::Result {
+        let first = culprit.first();
+        let (style, verdict) = match first.verdict {
+            Verdict::Never => (BAD, "never signaled"),
+            Verdict::Lost => (BAD, "lost its producer"),
+            _ => (DOUBTFUL, "pending at the end"),
+        };
+        writeln!(f, "\n{style}{number}. {}: {verdict}{style:#}", track_of(first))?;
+        for fence in culprit.roots.iter().take(self.most) {
+            root(f, fence)?;
+        }
+        more(f, culprit.roots.len(), self.most, "fences of this timeline")?;
+        self.last_sign_of_life(f, first)?;
+        self.waiters(f, culprit)?;
+        if !culprit.victims.is_empty() {
+            writeln!(f, "  fences that wait for it:")?;
+        }
+        for victim in culprit.victims.iter().take(self.most) {
+            self.victim(f, victim)?;
+        }
+        more(f, culprit.victims.len(), self.most, "fences that wait for it")
+    }
+
+    fn timeline(&self, fence: &Fence) -> Option<&Timeline> {
+        self.report.timelines.iter().find(|timeline| {
+            timeline.timeline == fence.timeline
+                && timeline.driver == fence.driver
+                && timeline.context.is_none_or(|context| context == fence.context)
+        })
+    }
+
+    /// Whether the rest of the timeline lives.
+    fn last_sign_of_life(&self, f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
+        let Some(timeline) = self.timeline(fence) else { return Ok(()) };
+        if let Some(usual) = timeline.p50_ns {
+            let (usual, count) = (duration(usual), timeline.signaled);
+            writeln!(f, "  fences here usually take {usual} ({count} signaled)")?;
+        }
+        let Some(last) = timeline.last.as_ref().filter(|last| last.event != "init") else {
+            return writeln!(f, "  no fence of this timeline has signaled in this trace");
+        };
+        let ago = duration(self.report.end_ns.saturating_sub(last.at_ns));
+        let (event, who) = (&last.event, thread(&last.comm, last.pid));
+        writeln!(f, "  last sign of life: {} {event}, {ago} before the end, by {who}", last.fence)
+    }
+
+    fn waiters(&self, f: &mut Formatter<'_>, culprit: &Culprit<'_>) -> fmt::Result {
+        let mut lines = Vec::new();
+        for fence in culprit.fences() {
+            let waits = fence.waiters.iter().map(|waiter| {
+                let (who, waited) = (thread(&waiter.comm, waiter.pid), duration(waiter.waited_ns));
+                match waiter.open {
+                    true => format!("{who} has waited {waited} for {}", fence.id()),
+                    false => format!("{who} gave up waiting for {} after {waited}", fence.id()),
+                }
+            });
+            lines.extend(waits);
+            lines.extend(fence.asked_by.iter().map(|asker| {
+                let who = thread(&asker.comm, asker.pid);
+                format!("{who} asked to be told of {}, at {}", fence.id(), time(asker.at_ns))
+            }));
+        }
+        if lines.is_empty() {
+            return writeln!(
+                f,
+                "  no waiter seen {QUIET}(polls by user space leave no event: somebody may wait all the same){QUIET:#}"
+            );
+        }
+        writeln!(f, "  who waits:")?;
+        for line in lines.iter().take(self.most) {
+            writeln!(f, "    {line}")?;
+        }
+        more(f, lines.len(), self.most, "waiters")
+    }
+
+    /// `1:21 vkms/CRTC:45 → 3:21 sw_sync/ring`, and why.
+    fn victim(&self, f: &mut Formatter<'_>, victim: &Victim<'_>) -> fmt::Result {
+        let mut line = format!("    {}", self.fence(victim.fence));
+        for blame in &victim.chain {
+            let next = self.by_id.get(blame.fence).map(track_of).unwrap_or_default();
+            line += &format!(" → {next} {}", blame.fence);
+        }
+        writeln!(f, "{line}")?;
+        let made = victim.fence.made_by.as_ref().map(|by| format!("made by {}; ", task(by)));
+        let why = victim.chain.first().map_or("", |blame| culprits::because(blame.because));
+        writeln!(f, "      {QUIET}{}{why}{QUIET:#}", made.unwrap_or_default())
+    }
+
+    /// One of those that were late.
+    pub(super) fn late(&self, f: &mut Formatter<'_>, culprit: &Culprit<'_>) -> fmt::Result {
+        let first = culprit.first();
+        write!(f, "  {DOUBTFUL}{}{DOUBTFUL:#}", track_of(first))?;
+        match self.timeline(first).and_then(|timeline| timeline.p50_ns) {
+            Some(usual) => writeln!(f, ", usually {}", duration(usual))?,
+            None => writeln!(f)?,
+        }
+        for fence in culprit.roots.iter().take(self.most) {
+            late_root(f, fence)?;
+        }
+        more(f, culprit.roots.len(), self.most, "fences of this timeline")?;
+        for victim in culprit.victims.iter().take(self.most) {
+            let took = duration(victim.fence.age_ns);
+            let Some(blame) = victim.chain.first() else { continue };
+            let (on, why) = (blame.fence, culprits::because(blame.because));
+            let fence = self.fence(victim.fence);
+            writeln!(f, "    {fence} took {took} because of {on} {QUIET}({why}){QUIET:#}")?;
+        }
+        more(f, culprit.victims.len(), self.most, "fences that waited for it")
+    }
+}
+
+/// The device of a job that is in trouble with it.
+fn device<'a>(culprit: &Culprit<'a>) -> Option<&'a str> {
+    let first = culprit.first();
+    let of = |fence: &'a Fence| {
+        let job = fence.job.as_ref()?;
+        let own = fence.id() == first.id() || job.hardware == Some(first.id());
+        Some(&*job.device).filter(|device| own && !device.is_empty())
+    };
+    culprit.fences().find_map(of)
+}
+
+fn root(f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
+    let age = duration(fence.age_ns);
+    let begin = match fence.emit_ns.or(fence.init_ns) {
+        Some(at) => format!("since {}", time(at)),
+        None => "at least: it was made before the trace began".into(),
+    };
+    let made = fence.made_by.as_ref().map(|by| format!(", made by {}", task(by)));
+    let lost = fence.abandoned_ns.map(|at| format!("; its producer was lost at {}", time(at)));
+    writeln!(
+        f,
+        "  fence {}: pending for {age}, {begin}{}{}",
+        fence.id(),
+        made.unwrap_or_default(),
+        lost.unwrap_or_default()
+    )?;
+    let Some(job) = &fence.job else { return Ok(()) };
+    let stage = match (job.run_ns, job.done_ns) {
+        (_, Some(at)) => format!("the device was done with it at {}", time(at)),
+        (Some(at), _) => {
+            format!("given to the device at {}, which never said it was done", time(at))
+        }
+        _ => "never given to the device".into(),
+    };
+    let device = if job.device.is_empty() { "" } else { " of " };
+    writeln!(f, "    a job of ring {}{device}{}, {stage}", name(&job.ring), name(&job.device))
+}
+
+fn late_root(f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
+    let over = duration(fence.late_ns.unwrap_or(0));
+    let outlier = if fence.outlier { ", for its timeline" } else { "" };
+    let by = fence.signaled_by.as_ref().map(|by| format!(" by {}", task(by)));
+    let at = fence.signaled_ns.map(|at| format!(" at {}", time(at)));
+    writeln!(
+        f,
+        "    fence {} took {} ({over} too long{outlier}): signaled{}{}",
+        fence.id(),
+        duration(fence.age_ns),
+        by.unwrap_or_default(),
+        at.unwrap_or_default()
+    )?;
+    for waiter in fence.waiters.iter().take(3) {
+        let who = thread(&waiter.comm, waiter.pid);
+        writeln!(f, "      {who} waited {} for it", duration(waiter.waited_ns))?;
+    }
+    Ok(())
+}
