@@ -38,13 +38,11 @@ impl<'a> Pending<'a> {
         let Some(timeline) = fence.timeline.map(|index| self.model.timelines.get(index)) else {
             return;
         };
-        if !fence.is_container(timeline)
-            && fence.extra().part_of.is_none()
-            && !timeline.is_display()
+        if !fence.is_container(timeline) && fence.extra().part_of.is_none() && !timeline.is_display
         {
             self.producers.push((fence.start().unwrap_or(fence.seen), id));
         }
-        let open = fence.waits.iter().filter(|wait| wait.is_open() && !timeline.is_display());
+        let open = fence.waits.iter().filter(|wait| wait.is_open() && !timeline.is_display);
         self.awaited.extend(open.filter_map(|wait| Some((wait.since?, id))));
         if let Some(Job { device, ring, run: Some(run), done: None, .. }) = &fence.extra().job {
             let oldest = self.running.entry((device, ring)).or_insert((*run, id));
@@ -63,9 +61,9 @@ impl<'a> Pending<'a> {
         };
         if fence.is_container(timeline) {
             self.members(fence)
-        } else if timeline.is_display() {
+        } else if timeline.is_display {
             self.displayed(id, fence)
-        } else if timeline.is_scheduler() {
+        } else if timeline.is_scheduler {
             self.of_job(id, fence)
         } else {
             self.blame(&fence.extra().depends_on, Because::Dependency)

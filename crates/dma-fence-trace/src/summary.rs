@@ -99,7 +99,7 @@ impl<'a> Summary<'a> {
             let Some(judged) = self.judge(id, fence) else { continue };
             self.count(fence, judged.verdict);
             let fine = matches!(judged.verdict, Verdict::Ok | Verdict::Unobserved);
-            if !fine || fence.error.is_some() || model.retired.all {
+            if !fine || fence.extra().error.is_some() || model.retired.all {
                 fences.push(self.fence(id, fence, judged));
             }
         }
@@ -147,7 +147,7 @@ impl<'a> Summary<'a> {
     /// `None` if nothing can be said of it.
     fn judge(&self, id: FenceId, fence: &State) -> Option<Judged> {
         let unnumbered = self.timeline(fence).is_some_and(|timeline| timeline.numbers_at_emit);
-        if id.seqno == 0 && unnumbered && fence.emit.is_none() {
+        if id.seqno == 0 && unnumbered && fence.extra().emit.is_none() {
             return None;
         }
         if fence.is_over() { self.judge_over(fence) } else { self.judge_pending(id, fence) }
@@ -159,7 +159,7 @@ impl<'a> Summary<'a> {
         let end = fence.signaled.or(fence.destroyed).unwrap_or(self.end);
         let age = end.saturating_sub(fence.start().unwrap_or(fence.seen));
         let judged = |verdict, certain| Some(Judged { verdict, certain, age, late: None });
-        if fence.abandoned.is_some() {
+        if fence.extra().abandoned.is_some() {
             return judged(Verdict::Lost, true);
         }
         if let Some(latency) = fence.latency() {
@@ -188,7 +188,7 @@ impl<'a> Summary<'a> {
         let waits = fence.waits.iter().filter(|wait| wait.is_open());
         let waited = waits.filter_map(|wait| Some(self.end.saturating_sub(wait.since?))).max();
         let awaited = waited.is_some() || self.depended_on.contains_key(&id);
-        if fence.start().is_none() && fence.abandoned.is_none() && !awaited {
+        if fence.start().is_none() && fence.extra().abandoned.is_none() && !awaited {
             return None;
         }
         let none = Sorted::Exact(Vec::new());
@@ -196,7 +196,7 @@ impl<'a> Summary<'a> {
         let bound = self.model.thresholds.pending(usual);
         let blind = gaps.is_blind(fence.evidence);
         let patchy = gaps.is_patchy(fence.evidence);
-        let verdict = if fence.abandoned.is_some() {
+        let verdict = if fence.extra().abandoned.is_some() {
             Verdict::Lost
         } else if blind || (patchy && !awaited) {
             // Its signal may be among the events that are missing.
@@ -217,7 +217,8 @@ impl<'a> Summary<'a> {
         let blamed_on = self.blamed_on(id, fence, judged.verdict);
         let stuck = !matches!(judged.verdict, Verdict::Ok | Verdict::Unobserved);
         let others = blamed_on.iter().any(|blame| blame.because != Because::Hardware);
-        let part = extra.part_of.is_some() && timeline.is_some_and(Timeline::is_scheduler);
+        let part =
+            extra.part_of.is_some() && timeline.is_some_and(|timeline| timeline.is_scheduler);
         Fence {
             context: id.context,
             seqno: id.seqno,
@@ -227,11 +228,11 @@ impl<'a> Summary<'a> {
             root: !(stuck && (others || is_container || part)),
             certain: judged.certain,
             init_ns: fence.init,
-            emit_ns: fence.emit,
+            emit_ns: extra.emit,
             signaled_ns: fence.signaled,
             destroyed_ns: fence.destroyed,
-            abandoned_ns: fence.abandoned,
-            error: fence.error,
+            abandoned_ns: extra.abandoned,
+            error: extra.error,
             age_ns: judged.age,
             late_ns: judged.late,
             outlier: judged.late.is_some() && self.model.thresholds.is_outlier(judged.age),

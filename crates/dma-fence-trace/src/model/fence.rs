@@ -20,13 +20,10 @@ pub(crate) struct State {
     /// The last event that shows it pending.
     pub(crate) evidence: u64,
     pub(crate) init: Option<u64>,
-    pub(crate) emit: Option<u64>,
     pub(crate) signaled: Option<u64>,
     /// It has signaled, nobody knows when: its names were seen detached.
     pub(crate) over: bool,
     pub(crate) destroyed: Option<u64>,
-    pub(crate) abandoned: Option<u64>,
-    pub(crate) error: Option<i32>,
     pub(crate) made_by: Option<Who>,
     pub(crate) signaled_by: Option<Who>,
     pub(crate) waits: Vec<Wait>,
@@ -45,6 +42,9 @@ pub(crate) struct Wait {
 /// What few fences have.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Extra {
+    pub(crate) emit: Option<u64>,
+    pub(crate) abandoned: Option<u64>,
+    pub(crate) error: Option<i32>,
     pub(crate) askers: Vec<(Who, u64)>,
     /// What its job has to wait for, as the scheduler says.
     pub(crate) depends_on: Vec<FenceId>,
@@ -79,6 +79,9 @@ pub(crate) struct Displayed {
 }
 
 static NOTHING: Extra = Extra {
+    emit: None,
+    abandoned: None,
+    error: None,
     askers: Vec::new(),
     depends_on: Vec::new(),
     members: Vec::new(),
@@ -96,12 +99,9 @@ impl State {
             seen: time,
             evidence: time,
             init: None,
-            emit: None,
             signaled: None,
             over: false,
             destroyed: None,
-            abandoned: None,
-            error: None,
             made_by: None,
             signaled_by: None,
             waits: Vec::new(),
@@ -125,20 +125,23 @@ impl State {
     /// Whether anything can still be heard of it that matters.
     pub(crate) fn is_settled(&self) -> bool {
         let waits = self.waits.iter().any(Wait::is_open);
-        // What was only mentioned, of what had begun before the trace, is nothing to keep.
-        let mentioned = self.init.is_none() && self.emit.is_none() && self.extra.is_none();
-        (self.is_over() || mentioned) && !waits
+        (self.is_over() || self.is_only_mentioned()) && !waits
+    }
+
+    /// Whether it began before the trace, and nothing is known of it that is worth keeping.
+    pub(crate) fn is_only_mentioned(&self) -> bool {
+        self.init.is_none() && self.extra.is_none()
     }
 
     /// Whether it has no producer, and signals when its members have.
     pub(crate) fn is_container(&self, timeline: &Timeline) -> bool {
-        timeline.is_container() || !self.extra().members.is_empty()
+        timeline.is_container || !self.extra().members.is_empty()
     }
 
     /// Where its time begins. Drivers that emit their fences begin there.
     pub(crate) fn start(&self) -> Option<u64> {
         let queued = || self.extra().job.as_ref()?.queued;
-        self.emit.or(self.init).or_else(queued)
+        self.extra().emit.or(self.init).or_else(queued)
     }
 
     /// How long it took.
@@ -159,7 +162,7 @@ impl State {
     }
 
     /// Ends the thread's wait, and says how long it was.
-    pub(crate) fn end_wait(&mut self, who: Who, time: u64) -> Option<u64> {
+    pub(crate) fn end_wait(&mut self, who: &Who, time: u64) -> Option<u64> {
         let open = |wait: &&mut Wait| {
             wait.is_open() && wait.who.pid == who.pid && wait.since <= Some(time)
         };
@@ -171,7 +174,7 @@ impl State {
                 waited
             }
             None => {
-                self.waits.push(Wait { who, since: None, until: Some(time) });
+                self.waits.push(Wait { who: who.clone(), since: None, until: Some(time) });
                 self.forget_waits();
                 None
             }

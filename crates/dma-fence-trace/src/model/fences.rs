@@ -1,7 +1,7 @@
 //! The events of fences.
 
 use super::Model;
-use super::fence::{Displayed, State};
+use super::fence::{Displayed, State, Wait};
 use super::tasks::Who;
 use super::timelines::Last;
 use crate::event::{Event, FenceId, FenceStep};
@@ -35,13 +35,14 @@ impl Model {
                 self.named(seen, time).ask(who, time);
             }
             FenceStep::Abandoned => {
-                let fence = self.named(seen, time);
-                fence.abandoned.get_or_insert(time);
+                self.named(seen, time).extra_mut().abandoned.get_or_insert(time);
             }
             FenceStep::Destroy => {
-                self.named(seen, time).destroyed = Some(time);
+                let fence = self.named(seen, time);
+                fence.destroyed = Some(time);
+                let generation = fence.generation;
                 self.displays.retain(|display| *display != seen.id);
-                self.settle(seen.id);
+                self.settle(seen.id, generation);
             }
             FenceStep::WaitStart => self.wait_start(event, seen),
             FenceStep::WaitEnd => self.wait_end(event, seen),
@@ -64,51 +65,68 @@ impl Model {
 
     fn init(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
         let (id, time) = (seen.id, event.time_ns);
-        if let Some(known) = self.fences.get(&id)
-            // Of several CPUs, a later event can come before it.
-            && (known.init.is_some() || known.seen < time)
-        {
-            self.replace(id);
-        }
         let who = self.tasks.who(event.task);
-        let fence = self.named(seen, time);
+        let mut fence = self.named(seen, time);
+        // Of several CPUs, a later event can come before it.
+        if fence.init.is_some() || fence.seen < time {
+            self.replace(id);
+            fence = self.named(seen, time);
+        }
         fence.init = Some(time);
         fence.seen = time;
-        fence.made_by = Some(who);
-        if fence.signaled.is_some() {
+        fence.made_by = Some(who.clone());
+        let (timeline, signaled) = (fence.timeline, fence.signaled.is_some());
+        if signaled {
             self.measure(id);
         }
-        let Some(index) = self.fences[&id].timeline else { return };
+        let Some(index) = timeline else { return };
         let timeline = self.timelines.get_mut(index);
         timeline.fences += 1;
         timeline.contexts += u64::from(timeline.context.is_none() || timeline.contexts == 0);
-        if timeline.is_display() {
+        if timeline.last.as_ref().is_none_or(|last| last.step == FenceStep::Init) {
+            timeline.last = Some(Last { step: seen.step, fence: id, at: time, who });
+        }
+        if timeline.is_display {
             self.displays.push(id);
         }
-        self.sign_of_life(event, seen);
-        self.link_to_job(event, id);
+        self.link_to_job(event, id, index);
     }
 
     fn emit(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
         let (id, time) = (seen.id, event.time_ns);
-        let unnumbered = FenceId { seqno: 0, ..id };
-        if id.seqno != 0
-            && !self.fences.contains_key(&id)
-            && self.fences.get(&unnumbered).is_some_and(|fence| !fence.is_over())
-        {
-            let fence = self.fences.remove(&unnumbered).expect("it was there");
-            if let Some(index) = fence.timeline {
-                self.timelines.get_mut(index).numbers_at_emit = true;
-            }
-            self.fences.insert(id, fence);
-        }
+        self.number(id);
         let fence = self.named(seen, time);
-        fence.emit = Some(time);
+        fence.extra_mut().emit = Some(time);
         fence.evidence = fence.evidence.max(time);
-        if fence.signaled.is_some() {
+        let (timeline, signaled) = (fence.timeline, fence.signaled.is_some());
+        if signaled {
             self.measure(id);
         }
-        self.sign_of_life(event, seen);
+        if let Some(index) = timeline {
+            let who = self.tasks.who(event.task);
+            self.timelines.get_mut(index).sign_of_life(Last {
+                step: seen.step,
+                fence: id,
+                at: time,
+                who,
+            });
+        }
+    }
+
+    /// Some drivers number their fences only when they emit them.
+    fn number(&mut self, id: FenceId) {
+        let unnumbered = FenceId { seqno: 0, ..id };
+        if id.seqno == 0
+            || self.fences.contains_key(&id)
+            || self.fences.get(&unnumbered).is_none_or(State::is_over)
+        {
+            return;
+        }
+        let fence = self.fences.remove(&unnumbered).expect("it was there");
+        if let Some(index) = fence.timeline {
+            self.timelines.get_mut(index).numbers_at_emit = true;
+        }
+        self.fences.insert(id, fence);
     }
 
     fn signaled(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
@@ -119,34 +137,38 @@ impl Model {
             return;
         }
         fence.signaled = Some(time);
-        fence.signaled_by = Some(who);
-        fence.error = seen.error;
-        if fence.start().is_some() {
-            self.measure(id);
+        fence.signaled_by = Some(who.clone());
+        if seen.error.is_some() {
+            fence.extra_mut().error = seen.error;
         }
-        self.remember_signal(id, time);
-        self.sign_of_life(event, seen);
-        self.settle(id);
+        let (index, generation) = (fence.timeline, fence.generation);
+        if let (Some(latency), Some(index)) = (fence.latency(), index) {
+            self.add_latency(id, latency, index);
+        }
+        if let Some(index) = index {
+            let timeline = self.timelines.get_mut(index);
+            timeline.previous = Some((id, time));
+            if !timeline.is_container {
+                self.last_signaled = Some((id, time));
+            }
+            if timeline.is_display {
+                self.displays.retain(|display| *display != id);
+            }
+            timeline.sign_of_life(Last { step: seen.step, fence: id, at: time, who });
+        }
+        self.settle(id, generation);
     }
 
-    /// For fences that signal because of this one.
-    fn remember_signal(&mut self, id: FenceId, time: u64) {
-        let Some(index) = self.fences[&id].timeline else { return };
-        let timeline = self.timelines.get_mut(index);
-        timeline.previous = Some((id, time));
-        if !timeline.is_container() {
-            self.last_signaled = Some((id, time));
-        }
-        if timeline.is_display() {
-            self.displays.retain(|display| *display != id);
-        }
-    }
-
-    /// Now that its beginning and its end are known.
-    pub(super) fn measure(&mut self, id: FenceId) {
+    /// Its beginning and its end are known, in whatever order.
+    fn measure(&mut self, id: FenceId) {
         let fence = &self.fences[&id];
-        let (Some(latency), Some(index)) = (fence.latency(), fence.timeline) else { return };
-        self.timelines.get_mut(index).durations.add(latency);
+        if let (Some(latency), Some(index)) = (fence.latency(), fence.timeline) {
+            self.add_latency(id, latency, index);
+        }
+    }
+
+    fn add_latency(&mut self, id: FenceId, latency: u64, timeline: usize) {
+        self.timelines.get_mut(timeline).durations.add(latency);
         if latency >= self.thresholds.slow() {
             let behind = self.slowed_by(id);
             self.fences.get_mut(&id).expect("it was there").extra_mut().behind = behind;
@@ -189,29 +211,31 @@ impl Model {
             // It does not wait: the fence has signaled.
             if let Some(fence) = self.fences.get_mut(&seen.id) {
                 fence.over |= fence.signaled.is_none();
-                self.settle(seen.id);
+                let generation = fence.generation;
+                self.settle(seen.id, generation);
             }
             return;
         }
         self.counts.waits += 1;
         let who = self.tasks.who(event.task);
-        self.leave_wait(event, seen.id);
-        let known = self.fences.contains_key(&seen.id);
-        self.named(seen, event.time_ns).begin_wait(who, event.time_ns);
-        if !known {
-            self.settle(seen.id);
+        self.leave_wait(event, &who, seen.id);
+        let fence = self.named(seen, event.time_ns);
+        fence.begin_wait(who, event.time_ns);
+        if fence.is_only_mentioned() {
+            let generation = fence.generation;
+            self.settle(seen.id, generation);
         }
     }
 
     /// Another thread with the same number has left its last wait, and not been seen doing so.
-    fn leave_wait(&mut self, event: &Event<'_>, next: FenceId) {
-        let Some(pid) = event.task.pid else { return };
-        let who = self.tasks.who(event.task);
+    fn leave_wait(&mut self, event: &Event<'_>, who: &Who, next: FenceId) {
         let thread = self.tasks.thread(event.task);
-        let Some(last) = thread.waits_for.replace(next) else { return };
+        let Some(last) = thread.waits_for.replace(next).filter(|_| who.pid.is_some()) else {
+            return;
+        };
         let Some(fence) = self.fences.get_mut(&last) else { return };
-        let stale = |wait: &&mut super::fence::Wait| {
-            wait.is_open() && wait.who.pid == Some(pid) && wait.who.comm != who.comm
+        let stale = |wait: &&mut Wait| {
+            wait.is_open() && wait.who.pid == who.pid && wait.who.comm != who.comm
         };
         for wait in fence.waits.iter_mut().filter(stale) {
             wait.until = Some(event.time_ns);
@@ -223,12 +247,13 @@ impl Model {
         let who = self.tasks.who(event.task);
         self.tasks.thread(event.task).waits_for = None;
         let fence = self.named(seen, time);
-        let waited = fence.end_wait(who.clone(), time);
-        if let (Some(waited), Some(index)) = (waited, fence.timeline) {
+        let waited = fence.end_wait(&who, time);
+        let (timeline, generation) = (fence.timeline, fence.generation);
+        if let (Some(waited), Some(index)) = (waited, timeline) {
             self.timelines.get_mut(index).waits.add(waited);
             self.note_displays(id, &who, waited, time);
         }
-        self.settle(id);
+        self.settle(id, generation);
     }
 
     /// A display's worker, or whoever commits, waits for what is to be shown.
@@ -242,20 +267,6 @@ impl Model {
             if (own || who.shows()) && longer && fence.init <= Some(until) {
                 fence.extra_mut().displayed = Some(Displayed { fence: id, waited, until });
             }
-        }
-    }
-
-    /// Of the producer: that somebody makes fences, or waits for them, does not show that they get done.
-    fn sign_of_life(&mut self, event: &Event<'_>, seen: &Seen<'_>) {
-        let Some(index) = self.fences[&seen.id].timeline else { return };
-        let timeline = self.timelines.get_mut(index);
-        let is_made = |step| step == FenceStep::Init;
-        let better = timeline.last.as_ref().is_none_or(|last| {
-            last.at <= event.time_ns && (is_made(last.step) || !is_made(seen.step))
-        });
-        if better {
-            let who = self.tasks.who(event.task);
-            timeline.last = Some(Last { step: seen.step, fence: seen.id, at: event.time_ns, who });
         }
     }
 }

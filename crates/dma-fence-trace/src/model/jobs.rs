@@ -111,7 +111,7 @@ impl Model {
         let scheduled = FenceId { context: finished.context.wrapping_sub(1), ..finished };
         if let Some(fence) = self.fences.get_mut(&scheduled)
             && let Some(timeline) = fence.timeline
-            && self.timelines.get(timeline).is_scheduler()
+            && self.timelines.get(timeline).is_scheduler
         {
             fence.extra_mut().part_of = Some(finished);
         }
@@ -129,15 +129,15 @@ impl Model {
         // Where only the scheduler's events were recorded, nothing else says that it has signaled.
         if fence.init.is_none() && fence.signaled.is_none() {
             fence.signaled = Some(time);
-            self.settle(finished);
+            let generation = fence.generation;
+            self.settle(finished, generation);
         }
     }
 
     /// A new fence may be one of a job's.
-    pub(super) fn link_to_job(&mut self, event: &Event<'_>, id: FenceId) {
-        let Some(timeline) = self.fences[&id].timeline else { return };
+    pub(super) fn link_to_job(&mut self, event: &Event<'_>, id: FenceId, timeline: usize) {
         let thread = self.tasks.thread(event.task);
-        if self.timelines.get(timeline).is_scheduler() {
+        if self.timelines.get(timeline).is_scheduler {
             thread.made = Some(id);
             return;
         }

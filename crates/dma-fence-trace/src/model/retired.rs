@@ -1,6 +1,6 @@
 //! Fences of which no more is heard.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, hash_map::Entry};
 
 use super::Model;
 use super::fence::State;
@@ -8,7 +8,7 @@ use crate::event::FenceId;
 use crate::report::Verdicts;
 
 /// How many settled fences are kept, for events that come later than they should.
-const KEPT: usize = 1 << 14;
+const KEPT: usize = 1 << 12;
 /// How many are remembered that were lost, or had an error.
 const MOST_ODD: usize = 4096;
 
@@ -40,20 +40,19 @@ impl Retired {
 
 impl Model {
     /// The fence has signaled, or is gone: it goes when so many others have followed it.
-    pub(super) fn settle(&mut self, id: FenceId) {
-        let Some(fence) = self.fences.get(&id) else { return };
-        self.retired.queue.push_back((id, fence.generation));
-        while self.retired.queue.len() > KEPT
-            && let Some((oldest, generation)) = self.retired.queue.pop_front()
+    pub(super) fn settle(&mut self, id: FenceId, generation: u64) {
+        self.retired.queue.push_back((id, generation));
+        if self.retired.queue.len() <= KEPT {
+            return;
+        }
+        let Some((oldest, generation)) = self.retired.queue.pop_front() else { return };
+        // It may have another turn, after its destruction or the end of its last wait.
+        if let Entry::Occupied(entry) = self.fences.entry(oldest)
+            && entry.get().generation == generation
+            && entry.get().is_settled()
         {
-            let gone = self.fences.get(&oldest).filter(|fence| {
-                // It may have another turn, after its destruction or the end of its last wait.
-                fence.generation == generation && fence.is_settled()
-            });
-            if gone.is_some() {
-                let fence = self.fences.remove(&oldest).expect("it was there");
-                self.retire(oldest, fence);
-            }
+            let fence = entry.remove();
+            self.retire(oldest, fence);
         }
     }
 
@@ -77,14 +76,15 @@ impl Model {
         }
         let Some(index) = fence.timeline else { return };
         let timeline = self.timelines.get_mut(index);
-        if fence.start().is_none() && fence.abandoned.is_none() {
+        if fence.start().is_none() && fence.extra().abandoned.is_none() {
             // It began before the trace.
             return;
         }
-        let lost = fence.abandoned.is_some() || (fence.signaled.is_none() && !fence.over);
-        if lost && fence.abandoned.is_none() && fence.is_container(timeline) {
+        let abandoned = fence.extra().abandoned.is_some();
+        let lost = abandoned || (fence.signaled.is_none() && !fence.over);
+        if lost && !abandoned && fence.is_container(timeline) {
             retired.forgotten.unobserved += 1;
-        } else if lost || fence.error.is_some() {
+        } else if lost || fence.extra().error.is_some() {
             if retired.kept.len() < MOST_ODD {
                 retired.kept.push((id, fence));
             } else if lost {

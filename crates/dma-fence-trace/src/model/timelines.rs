@@ -27,6 +27,12 @@ pub(crate) struct Timeline {
     /// `None` where fences have a context each, and are gathered by name.
     pub(crate) context: Option<u32>,
     pub(crate) contexts: u64,
+    /// Containers have no producer: they signal when their members have.
+    pub(crate) is_container: bool,
+    /// The kernel's displays name their timelines so, whatever the driver: a picture is on the screen, or written
+    /// back.
+    pub(crate) is_display: bool,
+    pub(crate) is_scheduler: bool,
     pub(crate) fences: u64,
     /// From beginning to signal.
     pub(crate) durations: Durations,
@@ -55,6 +61,9 @@ impl Timeline {
             name: name.into(),
             context,
             contexts: 0,
+            is_container: matches!(driver, "dma_fence_array" | "dma_fence_chain"),
+            is_display: name.starts_with("CRTC:") || name.starts_with("CONNECTOR:"),
+            is_scheduler: driver == "drm_sched",
             fences: 0,
             durations: Durations::new(),
             waits: Durations::new(),
@@ -65,19 +74,12 @@ impl Timeline {
         }
     }
 
-    /// Containers have no producer: they signal when their members have.
-    pub(crate) fn is_container(&self) -> bool {
-        matches!(&*self.driver, "dma_fence_array" | "dma_fence_chain")
-    }
-
-    /// The kernel's displays name their timelines so, whatever the driver: a picture is on the screen, or
-    /// written back.
-    pub(crate) fn is_display(&self) -> bool {
-        self.name.starts_with("CRTC:") || self.name.starts_with("CONNECTOR:")
-    }
-
-    pub(crate) fn is_scheduler(&self) -> bool {
-        &*self.driver == "drm_sched"
+    /// The producer has done something: that fences are made, or waited for, does not show that they get done.
+    pub(crate) fn sign_of_life(&mut self, sign: Last) {
+        let earlier = |last: &Last| last.step == FenceStep::Init || last.at <= sign.at;
+        if self.last.as_ref().is_none_or(earlier) {
+            self.last = Some(sign);
+        }
     }
 }
 
