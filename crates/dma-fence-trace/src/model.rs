@@ -156,6 +156,13 @@ impl Model {
         self.counts.last
     }
 
+    /// How many fences are remembered one by one: those that are pending, the latest of those that are over, and what
+    /// may be worth a word in the end.
+    pub fn remembered(&self) -> usize {
+        let slow: usize = self.timelines.iter().map(|timeline| timeline.slow.len()).sum();
+        self.fences.len() + self.retired.kept.len() + slow
+    }
+
     /// Whether anything was understood: an event, or what stands in a trace without any.
     pub fn is_trace(&self) -> bool {
         self.counts.first.is_some() || self.counts.ended.is_some() || self.gaps.has_header

@@ -160,7 +160,7 @@ impl Model {
     }
 
     /// Its beginning and its end are known, in whatever order.
-    fn measure(&mut self, id: FenceId) {
+    pub(super) fn measure(&mut self, id: FenceId) {
         let fence = &self.fences[&id];
         if let (Some(latency), Some(index)) = (fence.latency(), fence.timeline) {
             self.add_latency(id, latency, index);

@@ -130,6 +130,7 @@ impl Model {
         if fence.init.is_none() && fence.signaled.is_none() {
             fence.signaled = Some(time);
             let generation = fence.generation;
+            self.measure(finished);
             self.settle(finished, generation);
         }
     }

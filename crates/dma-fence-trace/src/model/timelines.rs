@@ -175,6 +175,10 @@ impl Slow {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(FenceId, State)> {
         self.heap.iter().map(|Reverse(slow)| &*slow.fence)
     }

@@ -1,0 +1,161 @@
+//! Jobs of the scheduler, of three generations.
+
+use dma_fence_trace::FenceId;
+use dma_fence_trace::report::Verdict;
+
+use crate::script::{blames, find, report, usual, verdicts};
+
+/// A job's fences: scheduled `context - 1`, finished `context`.
+fn queue(ring: &str, context: u32, seqno: u32, at: f64) -> String {
+    format!(
+        "app-7 {at:.6} init drm_sched/{ring} {}:{seqno}
+        app-7 {at:.6} init drm_sched/{ring} {context}:{seqno}
+        |app-7 [001] ..... {at:.6}: drm_sched_job_queue: dev=0000:03:00.0, fence={context}:{seqno}, ring={ring}, job count:0, hw job count:0, client_id:1\n",
+        context - 1
+    )
+}
+
+fn run(ring: &str, context: u32, seqno: u32, at: f64) -> String {
+    format!(
+        "|kworker/u8:1-10 [000] ..... {at:.6}: drm_sched_job_run: dev=0000:03:00.0, fence={context}:{seqno}, ring={ring}, job count:0, hw job count:1, client_id:1
+        kworker/u8:1-10 {at:.6} init amdgpu/{ring} 90:{seqno}
+        kworker/u8:1-10 {at:.6} signaled drm_sched/{ring} {}:{seqno}\n",
+        context - 1
+    )
+}
+
+fn depend(job: &str, on: &str) -> String {
+    format!(
+        "|app-7 [001] ..... 1.000000: drm_sched_job_add_dep: fence={job} depends on fence={on}
+        |app-7 [001] ..... 1.000000: drm_sched_job_unschedulable: fence={job} depends on unsignalled fence={on}\n"
+    )
+}
+
+#[test]
+fn a_chain_over_two_rings() {
+    let script = queue("gfx", 11, 1, 1.0)
+        + &run("gfx", 11, 1, 1.1)
+        + &queue("comp", 21, 1, 1.2)
+        + &depend("21:1", "11:1");
+    let report = report(&script, 9.0);
+    let expected = ["11:1 hardware 90:1", "20:1 dependency 11:1", "21:1 dependency 11:1"];
+    assert_eq!(blames(&report), expected);
+    // The job that the others depend on comes first, with the hardware's fence, which is of the same job.
+    assert_eq!(&verdicts(&report)[..2], ["11:1 never", "90:1 never"]);
+    let job = find(&report, 11, 1).job.as_ref().unwrap();
+    assert_eq!((&*job.device, &*job.ring), ("0000:03:00.0", "gfx"));
+    assert_eq!(
+        (job.queued_ns, job.run_ns, job.done_ns),
+        (Some(1_000_000_000), Some(1_100_000_000), None)
+    );
+    assert_eq!(job.hardware, Some(FenceId { context: 90, seqno: 1 }));
+    assert!(find(&report, 11, 1).root && find(&report, 90, 1).root);
+    assert!(!find(&report, 21, 1).root && !find(&report, 20, 1).root);
+    assert_eq!(find(&report, 90, 1).part_of, Some(FenceId { context: 11, seqno: 1 }));
+}
+
+#[test]
+fn a_dependency_that_signaled_is_none() {
+    let script = queue("gfx", 11, 1, 1.0)
+        + &queue("comp", 21, 1, 1.0)
+        + &depend("21:1", "11:1")
+        + &run("gfx", 11, 1, 1.1)
+        + "irq-2 1.2 signaled amdgpu/gfx 90:1\n irq-2 1.2 signaled drm_sched/gfx 11:1\n"
+        + &run("comp", 21, 1, 1.3);
+    let report = report(&script, 9.0);
+    assert_eq!(find(&report, 21, 1).verdict, Verdict::Never);
+    assert!(find(&report, 21, 1).root);
+}
+
+/// The ring is full of jobs that the hardware does not finish.
+#[test]
+fn a_job_that_is_not_given_to_the_device_waits_for_the_one_that_was() {
+    let script = queue("gfx", 11, 1, 1.0)
+        + &run("gfx", 11, 1, 1.1)
+        + &queue("gfx", 11, 2, 1.2)
+        + &queue("sdma", 31, 1, 1.2);
+    let report = report(&script, 9.0);
+    let expected =
+        ["10:2 queue 11:1", "11:1 hardware 90:1", "11:2 queue 11:1", "30:1 hardware 31:1"];
+    assert_eq!(blames(&report), expected);
+    assert!(!find(&report, 11, 2).root);
+    assert!(find(&report, 31, 1).root, "nothing is known of its reason");
+}
+
+#[test]
+fn a_dependency_from_before_the_trace() {
+    let script = queue("comp", 21, 1, 1.0) + &depend("21:1", "4:7");
+    let report = report(&script, 9.0);
+    assert_eq!(verdicts(&report)[0], "4:7 never");
+    let unknown = find(&report, 4, 7);
+    assert!(unknown.root && !unknown.certain && unknown.driver.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn a_late_job_is_blamed_on_what_it_depended_on() {
+    let mut script = usual("drm_sched/gfx", 11, 1, 20) + &usual("drm_sched/comp", 21, 1, 20);
+    script += &(queue("gfx", 11, 50, 1.0)
+        + &queue("comp", 21, 50, 1.0)
+        + &depend("21:50", "11:50")
+        + &run("gfx", 11, 50, 1.1)
+        + "irq-2 4.0 signaled amdgpu/gfx 90:50\n irq-2 4.0 signaled drm_sched/gfx 11:50\n"
+        + "irq-2 4.1 signaled drm_sched/comp 21:50\n");
+    let report = report(&script, 5.0);
+    let late: Vec<_> = blames(&report);
+    assert!(late.contains(&"21:50 dependency 11:50".into()), "{late:?}");
+    assert!(find(&report, 11, 50).root && !find(&report, 21, 50).root);
+}
+
+#[test]
+fn only_the_schedulers_events() {
+    let job = |event: &str| format!("|app-7 [001] ..... {event}\n");
+    let script = job(
+        "1.000000: drm_sched_job_queue: dev=d, fence=11:1, ring=gfx, job count:0, hw job count:0, client_id:1",
+    ) + &job(
+        "1.100000: drm_sched_job_run: dev=d, fence=11:1, ring=gfx, job count:0, hw job count:1, client_id:1",
+    ) + &job("1.200000: drm_sched_job_done: fence=11:1 signaled")
+        + &job(
+            "1.300000: drm_sched_job_queue: dev=d, fence=11:2, ring=gfx, job count:0, hw job count:0, client_id:1",
+        );
+    let report = report(&script, 9.0);
+    assert_eq!(verdicts(&report), ["11:2 never"]);
+    assert_eq!(find(&report, 11, 2).timeline, "gfx");
+    let timeline = &report.timelines[0];
+    assert_eq!((timeline.fences, timeline.signaled, timeline.max_ns), (2, 1, Some(200_000_000)));
+}
+
+/// Up to Linux 6.15 a job is named by a number and an address.
+#[test]
+fn jobs_of_old_kernels() {
+    let script = "
+        app-7 1.0 init drm_sched/gfx 10:1
+        app-7 1.0 init drm_sched/gfx 11:1
+        |app-7 [001] ..... 1.000000: drm_sched_job: entity=00000000a1, id=5, fence=00000000f1, ring=gfx, job count:0, hw job count:0
+        app-7 1.0 init drm_sched/comp 20:1
+        app-7 1.0 init drm_sched/comp 21:1
+        |app-7 [001] ..... 1.000000: drm_sched_job: entity=00000000a2, id=6, fence=00000000f2, ring=comp, job count:0, hw job count:0
+        |w-10 [000] ..... 1.100000: drm_run_job: entity=00000000a1, id=5, fence=00000000f1, ring=gfx, job count:0, hw job count:1
+        w-10 1.1 init amdgpu/gfx 90:1
+        w-10 1.1 signaled drm_sched/gfx 10:1
+        |w-10 [000] ..... 1.200000: drm_sched_job_wait_dep: job ring=comp, id=6, depends fence=00000000f1, context=11, seq=1";
+    let report = report(script, 9.0);
+    let expected = ["11:1 hardware 90:1", "20:1 dependency 11:1", "21:1 dependency 11:1"];
+    assert_eq!(blames(&report), expected);
+    let job = find(&report, 11, 1).job.as_ref().unwrap();
+    assert_eq!((&*job.ring, job.run_ns), ("gfx", Some(1_100_000_000)));
+}
+
+#[test]
+fn an_old_job_is_done() {
+    let script = "
+        |app-7 [001] ..... 1.000000: drm_sched_process_job: fence=00000000f9 signaled
+        app-7 1.0 init drm_sched/gfx 10:1
+        app-7 1.0 init drm_sched/gfx 11:1
+        |app-7 [001] ..... 1.000000: drm_sched_job: entity=00000000a1, id=5, fence=00000000f1, ring=gfx, job count:0, hw job count:0
+        |w-10 [000] ..... 1.100000: drm_run_job: entity=00000000a1, id=5, fence=00000000f1, ring=gfx, job count:0, hw job count:1
+        |w-10 [000] ..... 1.200000: drm_sched_process_job: fence=00000000f1 signaled";
+    let report = report(script, 9.0);
+    // The scheduler says that the hardware was done; that the fence signaled was not seen.
+    let job = find(&report, 11, 1).job.as_ref().unwrap();
+    assert_eq!(job.done_ns, Some(1_200_000_000));
+}
