@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::shell::{self, Result};
+use crate::{
+    bench::{Directory, build, median, millis},
+    shell::{self, Result},
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -55,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result {
     let ours = build()?;
     let b3sum = find_b3sum()?;
     let parent = args.dir.clone().unwrap_or_else(shell::target_dir);
-    let dir = Directory::create(&parent)?;
+    let dir = Directory::create(&parent, "bench-copy")?;
     let (source, destination) = (dir.0.join("source"), dir.0.join("destination"));
     eprintln!("writing {} random bytes to {}", args.size, source.display());
     write_random(&source, args.size).map_err(|error| format!("{}: {error}", source.display()))?;
@@ -106,12 +109,6 @@ pub(crate) fn run(args: &Args) -> Result {
     Ok(())
 }
 
-/// Builds the command as `cargo run --release` would.
-fn build() -> Result<PathBuf> {
-    shell::run(&mut shell::cargo(["build", "--release", "--package", "dma-fence-cli"]))?;
-    Ok(shell::target_dir().join("release/dma-fence"))
-}
-
 /// b3sum from the PATH, or one that an earlier run installed, or installs it.
 fn find_b3sum() -> Result<PathBuf> {
     let tools = shell::target_dir().join("tools");
@@ -124,23 +121,6 @@ fn find_b3sum() -> Result<PathBuf> {
     shell::run(install.arg(&tools))
         .map_err(|error| format!("b3sum is not on the PATH and could not be installed: {error}"))?;
     Ok(tools.join("bin/b3sum"))
-}
-
-/// A new directory, removed with everything in it.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn create(parent: &Path) -> Result<Self> {
-        let dir = parent.join(format!("bench-copy-{}", std::process::id()));
-        fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn write_random(path: &Path, size: u64) -> io::Result<()> {
@@ -245,17 +225,6 @@ fn table(args: &Args, mut times: Vec<Vec<Duration>>) -> String {
     text
 }
 
-/// Sorts, too.
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort();
-    let middle = times.len() / 2;
-    if times.len() % 2 == 1 { times[middle] } else { (times[middle - 1] + times[middle]) / 2 }
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
-}
-
 fn parse_size(text: &str) -> std::result::Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -284,15 +253,6 @@ mod tests {
     fn times(medians: [u64; 5]) -> Vec<Vec<Duration>> {
         let spread = |ms| [ms + 9, ms - 9, ms].map(Duration::from_millis).to_vec();
         medians.into_iter().map(spread).collect()
-    }
-
-    #[test]
-    fn medians() {
-        let ms =
-            |list: &[u64]| list.iter().map(|&ms| Duration::from_millis(ms)).collect::<Vec<_>>();
-        assert_eq!(median(&mut ms(&[9, 1, 5])), Duration::from_millis(5));
-        assert_eq!(median(&mut ms(&[9, 1, 5, 7])), Duration::from_millis(6));
-        assert_eq!(median(&mut ms(&[4])), Duration::from_millis(4));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod bare_metal;
+mod bench;
+mod bench_analyze;
 mod bench_copy;
 mod ci;
 mod fuzz;
@@ -43,6 +45,8 @@ enum Verb {
     Msrv,
     /// Compare `dma-fence copy` with cp, with cp followed by b3sum, and with itself without overlap
     BenchCopy(bench_copy::Args),
+    /// Compare `dma-fence analyze` with grep on a large trace, and see that its memory does not grow with it
+    BenchAnalyze(bench_analyze::Args),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Rig(args) => rig::run(&args),
         Verb::Msrv => msrv::run(),
         Verb::BenchCopy(args) => bench_copy::run(&args),
+        Verb::BenchAnalyze(args) => bench_analyze::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! Reads what kernels print about fences, and finds out which never signaled and who waits.
 //!
 //! [`Parser`] understands a line, [`Reader`] finds the lines, [`Model`] remembers what became of each fence, and
-//! [`Report`] says it.
+//! [`Report`] says it. [`html`] and [`perfetto`] draw it.
 #![forbid(unsafe_code)]
 
 mod blame;
@@ -10,6 +10,7 @@ mod filter;
 pub mod html;
 mod model;
 mod parse;
+pub mod perfetto;
 mod read;
 pub mod report;
 mod summary;

@@ -1,21 +1,18 @@
 //! The run's fences as a trace for <https://ui.perfetto.dev>: one track per fence context.
 //!
-//! Fences of a context overlap, and Perfetto drops complete ("X") events that overlap on a track
-//! without nesting. Asynchronous events may overlap: a fence is a pair of them, "b" at its
-//! submission and "e" at its signal. They have an ID of their own, and the name of the context, by
-//! which Perfetto gathers them in one track. Their thread ID is the context, too, for other viewers.
-//!
-//! Events are written as chunks end; nothing but the set of known contexts is kept.
+//! A fence is a slice from its submission to its signal; their track has the name of the context. Events are
+//! written as chunks end; nothing but the set of known contexts is kept.
 
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter},
     path::{Path, PathBuf},
 };
 
 use dma_fence::{Signal, Status, Timestamp};
-use serde_json::{Value, json};
+use dma_fence_trace::perfetto::{Flow, Slice, Writer};
+use serde::Serialize;
 
 use super::{
     destination::{Destination, absolute_entry},
@@ -26,10 +23,19 @@ use crate::error::CopyError;
 
 pub(crate) struct Trace {
     path: PathBuf,
-    writer: BufWriter<File>,
+    writer: Writer<BufWriter<File>>,
     tracks: HashSet<u64>,
     /// The first error; nothing is written after it.
     result: io::Result<()>,
+}
+
+#[derive(Serialize)]
+struct Args<'a> {
+    context: u64,
+    seqno: u64,
+    operation: &'a str,
+    chunk: u64,
+    result: &'a str,
 }
 
 impl Trace {
@@ -45,27 +51,26 @@ impl Trace {
             let path = path.display();
             return Err(CopyError::Usage(format!("--trace '{path}' is one of the files to copy")));
         }
-        let mut writer = BufWriter::new(File::create(path).map_err(failed)?);
-        let process = json!({
-            "ph": "M", "name": "process_name", "pid": std::process::id(),
-            "args": { "name": "dma-fence copy" }
-        });
-        // The first event: those that follow put the comma before themselves.
-        let result = write!(writer, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{process}");
+        let file = BufWriter::new(File::create(path).map_err(failed)?);
+        let mut writer = Writer::new(file).map_err(failed)?;
+        let result = writer.process(std::process::id(), "dma-fence copy");
         Ok(Self { path: path.to_owned(), writer, tracks: HashSet::new(), result })
     }
 
     /// Writes the life of one fence, which has ended.
     pub(super) fn fence(&mut self, step: &Step, chunk: u64) {
+        if self.result.is_ok() {
+            self.result = self.write(step, chunk);
+        }
+    }
+
+    fn write(&mut self, step: &Step, chunk: u64) -> io::Result<()> {
         let Step { operation, ref fence, submitted } = *step;
         let (context, seqno) = (fence.context(), fence.seqno());
         let pid = std::process::id();
         let track = format!("{}/{}", fence.driver_name(), fence.timeline_name());
         if self.tracks.insert(context) {
-            self.event(&json!({
-                "ph": "M", "name": "thread_name", "pid": pid, "tid": context,
-                "args": { "name": track }
-            }));
+            self.writer.thread(pid, context, &track)?;
         }
         let (end, result) = match fence.status() {
             Status::Signaled(Signal { result: Ok(()), timestamp }) => (timestamp, "ok".into()),
@@ -76,35 +81,18 @@ impl Trace {
         };
         // It may have signaled before its submission returned, which is when we looked at the clock.
         let start = submitted.min(end);
-        let mut event = |phase: &str, time: Timestamp, args: Value| {
-            self.event(&json!({
-                "ph": phase, "cat": "fence", "name": track, "pid": pid, "tid": context,
-                "id2": { "local": format!("{context}:{seqno}") },
-                // In microseconds.
-                "ts": time.as_nanos() as f64 / 1000.0,
-                "args": args,
-            }));
-        };
-        let operation = operation.name();
-        let args = json!({
-            "context": context, "seqno": seqno, "operation": operation, "chunk": chunk,
-            "result": result,
-        });
-        event("b", start, args);
-        event("e", end, json!({}));
-    }
-
-    fn event(&mut self, event: &Value) {
-        if self.result.is_ok() {
-            self.result = write!(self.writer, ",\n{event}");
-        }
+        let id = format!("{context}:{seqno}");
+        let slice = Slice { category: "fence", name: &track, pid, tid: context, id: &id };
+        let args = Args { context, seqno, operation: operation.name(), chunk, result: &result };
+        self.writer.begin(slice, start.as_nanos(), Flow::None, &args)?;
+        self.writer.end(slice, end.as_nanos())
     }
 
     /// Completes the file.
-    pub(crate) fn finish(mut self) -> Result<(), CopyError> {
+    pub(crate) fn finish(self) -> Result<(), CopyError> {
         self.result
-            .and_then(|()| self.writer.write_all(b"\n]}\n"))
-            .and_then(|()| self.writer.flush())
+            .and_then(|()| self.writer.finish())
+            .map(drop)
             .map_err(CopyError::io("write trace", &self.path))
     }
 }

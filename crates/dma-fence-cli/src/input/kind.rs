@@ -76,7 +76,7 @@ fn packet(bytes: &[u8]) -> Option<&[u8]> {
         rest = behind;
         len |= usize::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
-            return if len > 0 { rest.get(len..) } else { None };
+            return rest.get(len..);
         }
     }
     None

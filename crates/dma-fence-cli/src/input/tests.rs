@@ -174,17 +174,20 @@ fn pieces_may_be_tiny() {
     }
 }
 
-/// A pipe that has a line and no end yet.
+/// A pipe that has a line, and nobody knows when the next one comes.
+struct Slow(Option<&'static [u8]>);
+
+impl Read for Slow {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.take().expect("this would wait").read(buffer)
+    }
+}
+
 #[test]
 fn no_more_is_waited_for_than_is_needed() {
     let line = b"# tracer: nop\n";
-    let (reader, mut writer) = io::pipe().unwrap();
-    writer.write_all(line).unwrap();
-    let mut input = Input::new(Name::Stdin, reader, None).unwrap();
-    let mut buffer = [0; 100];
-    assert_eq!(input.read(&mut buffer).unwrap(), line.len());
-    drop(writer);
-    assert_eq!(input.read(&mut buffer).unwrap(), 0);
+    let mut input = Input::new(Name::Stdin, Slow(Some(line)), None).unwrap();
+    assert_eq!(input.read(&mut [0; 100]).unwrap(), line.len());
 }
 
 /// Fails after what it has.
@@ -211,6 +214,25 @@ fn an_error_of_reading_is_no_damage() {
     }
     let input = Input::new(Name::Stdin, Failing(Cursor::default()), None);
     assert_eq!(refusal(input), "cannot read standard input: Input/output error (os error 5)");
+}
+
+/// A decoder that would go on.
+struct FailsOnce(bool);
+
+impl Read for FailsOnce {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let failed = std::mem::replace(&mut self.0, true);
+        if failed { Ok(buffer.len()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+}
+
+#[test]
+fn nothing_is_read_behind_damage() {
+    let mut input = input(gzip(b"begin")).unwrap();
+    input.rest = Box::new(FailsOnce(false));
+    let (text, damage) = all(input);
+    assert_eq!(text, b"begin");
+    assert!(damage.is_some());
 }
 
 #[test]
@@ -242,8 +264,18 @@ fn perfetto_is_told_from_text() {
     // Two packets, the second one of 200 bytes.
     let packets = [b"\n\x03\x50\x01\x18\n\xc8\x01".as_slice(), &[0; 200]].concat();
     assert!(refusal(input(packets)).contains("`traceconv systrace trace trace.txt`"));
-    // A text that begins with an empty line; `\t` is a length, too, and there is a newline where it says.
-    for text in ["\n", "\n\n", "\n\t89_12345\n\t89_12345\n", "\n# tracer: nop\n#\n", "BZh9-12 \n"] {
+    let texts = [
+        "\n",
+        "\n\n",
+        "\n# tracer: nop\n#\n",
+        // A length, and there is a newline where it says, twice.
+        "\n\t123456789\n\t123456789\n",
+        // Names have any bytes. Once there is a length, too.
+        "# tracer: nop\n\u{1}",
+        "\n\t123456789 \u{1}",
+        "BZh9-12 [000] \n",
+    ];
+    for text in texts {
         assert_eq!(all(input(text).unwrap()), (text.into(), None));
     }
 }
