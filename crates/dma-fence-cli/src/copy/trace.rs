@@ -9,7 +9,7 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -17,11 +17,7 @@ use std::{
 use dma_fence::{Signal, Status, Timestamp};
 use serde_json::{Value, json};
 
-use super::{
-    destination::{Destination, absolute_entry},
-    pipeline::Step,
-    source::Source,
-};
+use super::{destination::Destination, pipeline::Step, side_file, source::Source};
 use crate::error::CopyError;
 
 pub(crate) struct Trace {
@@ -38,14 +34,7 @@ impl Trace {
         source: &Source,
         destination: &Destination,
     ) -> Result<Self, CopyError> {
-        let failed = |cause| CopyError::io("write trace", path)(cause);
-        let is_source = fs::metadata(path).is_ok_and(|metadata| source.is(&metadata));
-        let entry = fs::canonicalize(path).or_else(|_| absolute_entry(path)).map_err(failed)?;
-        if is_source || entry == destination.path() {
-            let path = path.display();
-            return Err(CopyError::Usage(format!("--trace '{path}' is one of the files to copy")));
-        }
-        let mut writer = BufWriter::new(File::create(path).map_err(failed)?);
+        let mut writer = BufWriter::new(side_file::create("--trace", path, source, destination)?);
         let process = json!({
             "ph": "M", "name": "process_name", "pid": std::process::id(),
             "args": { "name": "dma-fence copy" }
