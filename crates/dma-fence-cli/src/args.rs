@@ -87,6 +87,13 @@ pub(crate) struct CopyArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
 
+    /// Write every event in the lives of all fences to FILE, as the kernel prints those of its own
+    ///
+    /// The lines are those that tracefs has of the trace points dma_fence:*, and two more: a fence that lost
+    /// its producer, and what an array waits for. The file is complete whatever becomes of the copy.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace_events: Option<PathBuf>,
+
     /// Break the run on purpose, to see what fences are for
     ///
     /// early-signal: reads and writes claim to be done when they have only begun, as with a driver
@@ -113,6 +120,12 @@ Files:
   A destination that is a symbolic link stays one: the file that it points to is replaced.
   Permission bits (rwx) are kept exactly, whatever the umask; set-user-ID, set-group-ID and sticky
   are not. Owner and times are those of a new file.
+
+Events (--trace-events):
+  COMM-TID [CPU] ..... SECONDS: dma_fence_EVENT: driver=D timeline=T context=C seqno=N
+  EVENT is init, enable_signal, wait_start, wait_end, signaled (with error=-E if it failed), destroy;
+  abandoned; member (with member=C:N, what the fence waits for). Times are CLOCK_MONOTONIC, and may be
+  out of order where threads are. The last line says when it ended.
 
 Exit status:
   0    the copy is complete (and, with --verify, reads back with the same hash)
@@ -305,6 +318,10 @@ pub(crate) struct AnalyzeArgs {
     /// Write a page for a browser: timelines, waits and dependencies, in one file
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+
+    /// Write a trace for ui.perfetto.dev
+    #[arg(long, value_name = "FILE")]
+    pub(crate) perfetto: Option<PathBuf>,
 }
 
 /// What `analyze --help` ends with, and the manual has.

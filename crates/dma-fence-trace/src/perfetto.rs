@@ -187,10 +187,6 @@ impl<'a, W: io::Write> Drawing<'a, W> {
 }
 
 impl Fence {
-    fn id(&self) -> FenceId {
-        FenceId { context: self.context, seqno: self.seqno }
-    }
-
     /// From where it is drawn to where.
     fn life(&self, end_of_tracing: u64) -> (u64, u64) {
         let end = self.signaled_ns.or(self.abandoned_ns).or(self.destroyed_ns);

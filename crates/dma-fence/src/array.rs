@@ -333,7 +333,7 @@ impl ArrayAllocation {
             armed: Armed::never(),
             fence: self.fence.downgrade(),
         });
-        FenceArray(Fence(self.fence.fill(Inner::new(Kind::Array(node), seqno, None))))
+        FenceArray(Fence::make(self.fence, Inner::new(Kind::Array(node), seqno, None)))
     }
 }
 

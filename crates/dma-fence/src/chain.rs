@@ -113,7 +113,7 @@ impl ChainAllocation {
         let upward = self.fence.downgrade();
         let node = ChainNode::new(context, prev, prev_seqno, fence.0, upward);
         let node = Kind::Chain(self.node.fill(node));
-        FenceChain(Fence(self.fence.fill(Inner::new(node, seqno, None))))
+        FenceChain(Fence::make(self.fence, Inner::new(node, seqno, None)))
     }
 }
 

@@ -246,7 +246,7 @@ impl FenceContext {
     #[track_caller]
     pub fn new_observed_fence(&self, ops: Arc<dyn FenceOps>) -> (WeakDriverFence, Fence) {
         let kind = Kind::Plain(self.0.clone());
-        let fence = Fence(Slot::new().fill(Inner::observed(kind, self.next_seqno(), ops)));
+        let fence = Fence::make(Slot::new(), Inner::observed(kind, self.next_seqno(), ops));
         (WeakDriverFence::new(&fence), fence)
     }
 
@@ -312,7 +312,7 @@ impl FenceContext {
     #[track_caller]
     fn fill(&self, slot: Slot<Inner>, ops: Option<Arc<dyn FenceOps>>) -> DriverFence {
         let inner = Inner::new(Kind::Plain(self.0.clone()), self.next_seqno(), ops);
-        DriverFence::new(Fence(slot.fill(inner)))
+        DriverFence::new(Fence::make(slot, inner))
     }
 }
 

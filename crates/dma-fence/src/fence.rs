@@ -23,9 +23,10 @@ use crate::callback::{self, Declined, FenceCallback, Interest};
 use crate::chain::ChainNode;
 use crate::errno::Errno;
 use crate::outcome::{Outcome, Signal, Status};
-use crate::shared::Shared;
+use crate::shared::{Shared, Slot};
 use crate::sync::Life;
 use crate::time::Timestamp;
+use crate::trace;
 use alloc::borrow::Cow;
 
 /// The shared consumer side of a fence: query it, wait for it, be called back, tell it from others.
@@ -236,6 +237,13 @@ impl Fence {
                 ops.set_deadline(deadline);
             }
         }
+    }
+
+    /// Makes a fence of the memory for one.
+    pub(crate) fn make(slot: Slot<Inner>, inner: Inner) -> Fence {
+        let fence = Fence(slot.fill(inner));
+        trace::made(&fence);
+        fence
     }
 
     pub(crate) fn array(&self) -> Option<&Shared<ArrayNode>> {

@@ -26,6 +26,11 @@ mod sync;
 pub mod taint;
 mod tally;
 mod time;
+#[cfg(feature = "trace")]
+pub mod trace;
+#[cfg(not(feature = "trace"))]
+#[path = "trace/off.rs"]
+mod trace;
 mod wait;
 
 pub use array::algorithm;

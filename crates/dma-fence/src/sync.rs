@@ -15,6 +15,8 @@
 //!
 //! [`global`] holds what must live in a `static`; no model explores those.
 
+#[cfg(feature = "trace")]
+mod once;
 mod sleeper;
 mod state;
 
@@ -66,6 +68,8 @@ mod model {
 
 /// What lives in a `static`: process-wide counters and the taint record.
 pub(crate) mod global {
+    #[cfg(feature = "trace")]
+    pub(crate) use super::once::SetOnce;
     pub(crate) use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     #[cfg(feature = "std")]
     pub(crate) type Mutex<T> = super::blocking::Mutex<T>;

@@ -196,3 +196,36 @@ fn futures_of_several_need_no_std() {
     assert_eq!(pollster::block_on(all_of(fences)), Err(FenceError::Failed(Errno::EIO)));
     signaler.join().unwrap();
 }
+
+/// A sink that makes fences itself is told nothing of them, with no thread-locals to know it by.
+#[cfg(feature = "trace")]
+#[test]
+fn events_need_no_std() {
+    use dma_fence::trace::{Event, EventKind, Sink, SinkIsSet, set_sink};
+    use std::sync::Mutex;
+
+    struct Keeper;
+    static TOLD: Mutex<Vec<(u64, EventKind)>> = Mutex::new(Vec::new());
+    impl Sink for Keeper {
+        fn event(&self, event: &Event<'_>) {
+            FenceContext::software("test", "sink").new_fence().signal(Ok(()));
+            TOLD.lock().unwrap().push((event.context, event.kind));
+        }
+    }
+
+    host();
+    assert_eq!(set_sink(&Keeper), Ok(()));
+    assert_eq!(set_sink(&Keeper), Err(SinkIsSet));
+    let context = FenceContext::hardware("test", "told");
+    for _ in 0..100 {
+        TOLD.lock().unwrap().clear();
+        context.new_fence().signal(Err(Errno::EIO));
+        let told = TOLD.lock().unwrap();
+        let kinds: Vec<_> =
+            told.iter().filter(|(id, _)| *id == context.id()).map(|(_, kind)| *kind).collect();
+        assert_eq!(
+            kinds,
+            [EventKind::Init, EventKind::Signaled(Err(Errno::EIO)), EventKind::Destroy]
+        );
+    }
+}

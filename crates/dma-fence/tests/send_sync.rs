@@ -57,7 +57,8 @@ macro_rules! pinned {
 }
 
 fn pinned() -> Vec<Pinned> {
-    pinned! {
+    #[cfg_attr(not(feature = "trace"), expect(unused_mut, reason = "what a feature adds"))]
+    let mut pinned = pinned! {
         // Handles: shared between threads.
         Fence: Send Sync Unpin Clone;
         FenceArray: Send Sync Unpin Clone;
@@ -127,7 +128,16 @@ fn pinned() -> Vec<Pinned> {
         RefusedMembers: Send Sync Unpin Error;
         RefusedFence: Send Sync Unpin Error;
         BeyondHead: Send Sync Unpin Clone Copy Error;
-    }
+    };
+    #[cfg(feature = "trace")]
+    pinned.extend(pinned! {
+        trace::Event<'static>: Send Sync Unpin Clone Copy;
+        trace::EventKind: Send Sync Unpin Clone Copy;
+        trace::SinkIsSet: Send Sync Unpin Clone Copy Error;
+        // Installed for all threads.
+        &'static dyn trace::Sink: Send Sync Unpin Clone Copy;
+    });
+    pinned
 }
 
 #[test]
@@ -193,7 +203,8 @@ fn collect_types(file: &Path, children: &Path, types: &mut BTreeSet<String>) {
 
 /// Whether an item under that condition is there in this test.
 fn is_built(condition: &str) -> bool {
-    !condition.contains("doctest") && !condition.contains("not(feature = \"std\")")
+    let traced = cfg!(feature = "trace") || !condition.contains("feature = \"trace\"");
+    traced && !condition.contains("doctest") && !condition.contains("not(feature = \"std\")")
 }
 
 fn is_type(name: &str) -> bool {

@@ -29,7 +29,7 @@ const MOST_MALFORMED: usize = 10;
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<Analysis, AnalyzeError> {
     pages::check(args)?;
     // A page shows what is fine, too.
-    let all = args.all || args.html.is_some();
+    let all = args.all || args.html.is_some() || args.perfetto.is_some();
     let mut model = Model::new(Options { threshold_ns: args.threshold, all });
     let mut read = Read::default();
     for file in &args.files {

@@ -6,15 +6,15 @@ use std::{
     path::Path,
 };
 
-use dma_fence_trace::html;
 use dma_fence_trace::report::Report;
+use dma_fence_trace::{html, perfetto};
 
 use super::error::AnalyzeError;
 use crate::args::AnalyzeArgs;
 
 /// Refuses to write over what is to be read.
 pub(super) fn check(args: &AnalyzeArgs) -> Result<(), AnalyzeError> {
-    for (option, path) in [("--html", &args.html)] {
+    for (option, path) in [("--html", &args.html), ("--perfetto", &args.perfetto)] {
         let Some(path) = path else { continue };
         let Ok(target) = fs::canonicalize(path) else { continue };
         if args.files.iter().any(|file| fs::canonicalize(file).is_ok_and(|file| file == target)) {
@@ -30,6 +30,9 @@ pub(super) fn write(args: &AnalyzeArgs, report: &Report) -> Result<(), AnalyzeEr
     let title = names.join(", ");
     if let Some(path) = &args.html {
         page(path, |to| html::write(report, &title, to))?;
+    }
+    if let Some(path) = &args.perfetto {
+        page(path, |to| perfetto::write(report, to))?;
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! `dma-fence copy`, from top to bottom.
 
 mod destination;
+mod events;
 mod fault;
 pub(crate) mod pipeline;
 pub(crate) mod progress;
 pub(crate) mod report;
+mod side_file;
 mod source;
 mod trace;
 mod verify;
@@ -13,6 +15,7 @@ use std::time::Instant;
 
 use self::{
     destination::Destination,
+    events::Events,
     pipeline::{Job, Pipeline},
     report::{Report, Warnings},
     source::{Change, Source},
@@ -31,6 +34,10 @@ pub(crate) fn run(args: &CopyArgs, warnings: &mut Warnings) -> Result<Report, Co
     let interrupt = Interrupt::install().map_err(|cause| CopyError::Engine(cause.to_string()))?;
     let source = Source::open(&args.source)?;
     let destination = Destination::create(&args.destination, &source)?;
+    side_file::check_apart(args)?;
+    // Before the first fence is made.
+    let events = args.trace_events.as_deref();
+    let events = events.map(|path| Events::begin(path, &source, &destination)).transpose()?;
     let started = Instant::now();
 
     let (mut pipeline, notice) = Pipeline::start(args, source.len)?;
@@ -44,7 +51,14 @@ pub(crate) fn run(args: &CopyArgs, warnings: &mut Warnings) -> Result<Report, Co
     let engine = pipeline.engine();
     let bar = progress::bar(source.len, !args.quiet && !args.json);
     let job = Job { source: &source, destination: &destination, interrupt: &interrupt, bar: &bar };
-    let copied = pipeline.copy(&job)?;
+    let copied = pipeline.copy(&job);
+    // After the last one has gone.
+    let told = events.map_or(Ok(()), Events::finish);
+    if let (Err(_), Err(error)) = (&copied, &told) {
+        warnings.push(error.to_string());
+    }
+    let copied = copied?;
+    told?;
     check_source(&source, warnings)?;
     check_injected(args, copied.fences, warnings);
 

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter},
     path::{Path, PathBuf},
 };
@@ -14,11 +14,7 @@ use dma_fence::{Signal, Status, Timestamp};
 use dma_fence_trace::perfetto::{Flow, Slice, Writer};
 use serde::Serialize;
 
-use super::{
-    destination::{Destination, absolute_entry},
-    pipeline::Step,
-    source::Source,
-};
+use super::{destination::Destination, pipeline::Step, side_file, source::Source};
 use crate::error::CopyError;
 
 pub(crate) struct Trace {
@@ -45,13 +41,7 @@ impl Trace {
         destination: &Destination,
     ) -> Result<Self, CopyError> {
         let failed = |cause| CopyError::io("write trace", path)(cause);
-        let is_source = fs::metadata(path).is_ok_and(|metadata| source.is(&metadata));
-        let entry = fs::canonicalize(path).or_else(|_| absolute_entry(path)).map_err(failed)?;
-        if is_source || entry == destination.path() {
-            let path = path.display();
-            return Err(CopyError::Usage(format!("--trace '{path}' is one of the files to copy")));
-        }
-        let file = BufWriter::new(File::create(path).map_err(failed)?);
+        let file = BufWriter::new(side_file::create("--trace", path, source, destination)?);
         let mut writer = Writer::new(file).map_err(failed)?;
         let result = writer.process(std::process::id(), "dma-fence copy");
         Ok(Self { path: path.to_owned(), writer, tracks: HashSet::new(), result })

@@ -49,11 +49,17 @@ pub(crate) fn run(args: &RecordArgs) -> Result<Recording, RecordError> {
     instance.stop()?;
     let end = clock_gettime(ClockId::Monotonic);
     output.take(&mut pipe)?;
-    let micros = end.tv_nsec / 1000;
-    output.write(format!("# tracing ended at {}.{micros:06}\n", end.tv_sec).as_bytes())?;
+    let end = end.tv_sec as u64 * 1_000_000_000 + end.tv_nsec as u64;
+    output.write(ended_at(end).as_bytes())?;
     let bytes = output.finish()?;
     let exit_status = victim.end(interrupt.signal())?;
     Ok(Recording { bytes, warning: instance.warning(), exit_status })
+}
+
+/// The last line of a trace, which the kernel does not write; never before an event in it.
+pub(crate) fn ended_at(nanos: u64) -> String {
+    let micros = nanos.div_ceil(1000);
+    format!("# tracing ended at {}.{:06}\n", micros / 1_000_000, micros % 1_000_000)
 }
 
 fn is_over(begin: Instant, limit: Option<u64>) -> bool {

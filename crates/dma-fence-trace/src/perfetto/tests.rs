@@ -33,6 +33,7 @@ fn fence(context: u32, seqno: u32, verdict: Verdict) -> Fence {
         asked_by: Vec::new(),
         blamed_on: Vec::new(),
         job: None,
+        part_of: None,
     }
 }
 

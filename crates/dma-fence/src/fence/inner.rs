@@ -7,6 +7,7 @@ use crate::ops::FenceOps;
 use crate::outcome::Signal;
 use crate::sync::{AtomicI32, AtomicU64, Life, Ordering, State, StateLock};
 use crate::time::Timestamp;
+use crate::trace;
 use alloc::sync::Arc;
 
 /// The shared part of all handles of one fence.
@@ -34,7 +35,7 @@ impl Inner {
     /// A pending fence.
     pub(crate) fn new(kind: Kind, seqno: u64, ops: Option<Arc<dyn FenceOps>>) -> Inner {
         let polled = kind.is_container() || ops.as_ref().is_some_and(|ops| ops.polls());
-        let to_enable = kind.is_container() || ops.is_some();
+        let to_enable = kind.is_container() || ops.is_some() || trace::listens();
         Inner::in_state(State::NEW.polled(polled).to_enable(to_enable), kind, seqno, ops)
     }
 
@@ -81,6 +82,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        trace::destroyed(self);
         self.kind.released();
     }
 }

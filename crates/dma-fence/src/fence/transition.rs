@@ -4,8 +4,8 @@
 //! |---|---|---|---|---|
 //! | link | Pending, Abandoned* | same | append the node | – |
 //! | unlink | Pending, Abandoned* | same | remove the node | drop what it held |
-//! | complete | Pending, Abandoned | Signaled | result, timestamp; detach all nodes; take the hooks | drop the hooks, run the nodes |
-//! | abandon | Pending | Abandoned | detach the on-outcome nodes | run them |
+//! | complete | Pending, Abandoned | Signaled | result, timestamp; detach all nodes; take the hooks | tell, drop the hooks, run the nodes |
+//! | abandon | Pending | Abandoned | detach the on-outcome nodes | tell, run them |
 //!
 //! \* on-signal nodes only.
 //!
@@ -24,6 +24,7 @@ use crate::ops::{Enabled, FenceOps};
 use crate::outcome::{Outcome, Signal, Status};
 use crate::sync::{Life, State, StateGuard};
 use crate::time::Timestamp;
+use crate::trace;
 use alloc::sync::Arc;
 
 fn undecided(state: State, interest: Interest) -> bool {
@@ -112,6 +113,7 @@ impl Fence {
         result: Result<(), Errno>,
         timestamp: Timestamp,
     ) -> bool {
+        let moment = trace::moment();
         let mut guard = self.lock();
         let state = guard.state();
         if !from.contains(&state.life()) {
@@ -122,6 +124,7 @@ impl Fence {
         let callbacks = guard.callbacks.take();
         let ops = guard.ops.take();
         guard.unlock_as(state.with_life(Life::Signaled));
+        moment.signaled(&self.0, result);
         if state.life() == Life::Abandoned && !self.is_container() {
             lost::one_fewer();
         }
@@ -139,6 +142,7 @@ impl Fence {
 
     /// Pending → Abandoned. False if it was decided before.
     pub(crate) fn abandon(&self) -> bool {
+        let moment = trace::moment();
         let mut guard = self.lock();
         let state = guard.state();
         if state.life() != Life::Pending {
@@ -149,6 +153,7 @@ impl Fence {
             lost::one_more();
         }
         guard.unlock_as(state.with_life(Life::Abandoned));
+        moment.abandoned(&self.0);
         drain::run(callbacks, Outcome::Abandoned);
         true
     }
@@ -191,6 +196,7 @@ impl Fence {
         if !self.0.lock.load().is_to_enable() {
             return;
         }
+        let moment = trace::moment();
         let guard = self.lock();
         let state = guard.state();
         if !state.is_to_enable() || state.is_signaled() {
@@ -198,6 +204,7 @@ impl Fence {
         }
         let ops = if state.life() == Life::Pending { guard.ops.clone() } else { None };
         guard.unlock_as(state.to_enable(false));
+        moment.enabled(&self.0);
         // In a scope: callbacks wait until the walk of a container is done, and a panic until the hook's
         // caller has done its part.
         drain::scope(|| match ops {

@@ -8,6 +8,7 @@ use crate::fence::Fence;
 use crate::outcome::{FenceError, Outcome, WaitError};
 use crate::sync::Parker;
 use crate::time::Timestamp;
+use crate::trace;
 use alloc::sync::Arc;
 use core::fmt;
 use core::slice;
@@ -105,6 +106,7 @@ impl Fence {
             return self.ask();
         }
         let _waiting = contract::waits_for(slice::from_ref(self));
+        let _told = trace::waits(slice::from_ref(self));
         let known = self.ask();
         if known.is_some() {
             return known;
@@ -206,8 +208,10 @@ fn winner_by(fences: &[Fence], limit: Limit) -> Result<usize, WaitAnyError> {
     if fences.is_empty() {
         return Err(WaitAnyError::NoFences);
     }
+    let mut _told = None;
     if !matches!(limit, Limit::Zero) {
         contract::may_wait();
+        _told = Some(trace::waits(fences));
     }
     let mut winner = any::first_decided(fences, Fence::ask);
     if winner.is_none() {
@@ -270,6 +274,7 @@ fn verdict_by(fences: &[Fence], limit: Limit) -> Option<Result<(), FenceError>> 
         return all::verdict(fences, Fence::ask);
     }
     let _waiting = contract::waits_for(fences);
+    let _told = trace::waits(fences);
     let known = all::verdict(fences, Fence::ask);
     if known.is_some() {
         return known;
