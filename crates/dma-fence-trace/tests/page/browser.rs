@@ -203,13 +203,14 @@ impl Browser {
         let button = if kind == "mouseMoved" && buttons == 0 { "none" } else { "left" };
         let params = json!({ "type": kind, "x": x, "y": y, "button": button, "buttons": buttons, "clickCount": 1 });
         self.send("Input.dispatchMouseEvent", params);
+        // Moves reach the page with the next frame.
+        self.frame();
     }
 
     pub(crate) fn click(&mut self, at: (usize, usize)) {
         self.mouse("mouseMoved", at, 0);
         self.mouse("mousePressed", at, 1);
         self.mouse("mouseReleased", at, 0);
-        self.frame();
     }
 
     pub(crate) fn wheel(&mut self, (x, y): (usize, usize), by: i32) {

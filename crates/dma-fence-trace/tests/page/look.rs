@@ -42,9 +42,9 @@ fn hostile_names_are_shown_as_they_are() {
     for shown in [
         samples::HOSTILE[0],
         samples::HOSTILE[1],
-        "two␊lines␉and \u{fffd}cut",
+        "two⟨U+000A⟩lines⟨U+0009⟩and \u{fffd}cut",
         samples::HOSTILE[3],
-        "turned ⟨U+202E⟩around␀",
+        "turned ⟨U+202E⟩around⟨U+0000⟩",
     ] {
         assert!(list.contains(shown), "{shown}\n{list}");
     }
@@ -59,5 +59,5 @@ fn hostile_names_are_shown_as_they_are() {
 
 /// The chart without the names and the time axis.
 pub(crate) fn plot([left, top, right, bottom]: [usize; 4]) -> [usize; 4] {
-    [left + 216, top + 40, right, bottom]
+    [left + 232, top + 40, right, bottom]
 }

@@ -225,6 +225,12 @@ pub(crate) fn hostile() -> Report {
     report
 }
 
+/// Forty fences of one timeline that are all there at the same time.
+pub(crate) fn crowd() -> Report {
+    let one = |n| fence((5, n), "panthor", "ring 5", u64::from(n) * MS, 900 * MS);
+    report((1..=40).map(one).collect(), 1_000 * MS)
+}
+
 /// Many fences on many timelines, a few of them late or stuck; some timelines overlap a lot.
 pub(crate) fn many(count: u32, tracks: u32) -> Report {
     // Splitmix64, so that every run shows the same.
@@ -244,7 +250,7 @@ pub(crate) fn many(count: u32, tracks: u32) -> Report {
         let driver = drivers[track as usize % drivers.len()];
         let name = format!("ring_{}.{}", track / 8, track % 8);
         let at = random(58_000 * MS);
-        let took = (1 << random(if track % 7 == 0 { 31 } else { 24 })) + random(2 * MS);
+        let took = (1 << random(if track.is_multiple_of(7) { 31 } else { 24 })) + random(2 * MS);
         let mut one = fence((track + 1, n + 1), driver, &name, at, took.min(end - at));
         match random(20_000) {
             0 => one = waiting(root(never(one, end)), "Xorg", 812, at + 10, end),
