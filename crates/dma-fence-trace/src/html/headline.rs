@@ -128,7 +128,7 @@ impl Headline {
         words.push(Sentence::new(waited(late)));
         Self {
             mood: Mood::Late,
-            title: format!("Late: {} kept others waiting", Owner(worst)),
+            title: format!("Late: {} took {}", Owner(worst), Duration(worst.age_ns)),
             words: with_note(words, report),
         }
     }

@@ -181,7 +181,10 @@ impl Browser {
 
     /// The text of what is found first, as a person sees it; empty if it is hidden.
     pub(crate) fn text(&mut self, selector: &str) -> String {
-        let text = self.value(&format!("document.querySelector({selector:?})?.innerText ?? ''"));
+        let text = self.value(&format!(
+            "(found => found?.checkVisibility() ? found.innerText : '')\
+             (document.querySelector({selector:?}))"
+        ));
         text.as_str().expect("text").to_owned()
     }
 
@@ -273,7 +276,13 @@ impl Drop for Browser {
             let _ = self.child.kill();
         }
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.home);
+        // Its helpers may still write for a moment.
+        for _ in 0..50 {
+            if fs::remove_dir_all(&self.home).is_ok() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 
