@@ -24,7 +24,10 @@ function hover(event) {
 function fenceTip({ fence, count }) {
   const lines = [ownerOf(fence), plainWords(fence)];
   const waiting = waitsOf(fence);
-  if (waiting.length) lines.push(`Waited for by ${taskName(waiting[0].task)}${waiting.length > 1 ? ` and ${waiting.length - 1} more` : ""}`);
+  if (waiting.length) {
+    const more = waiting.length > 1 ? ` and ${waiting.length - 1} more` : "";
+    lines.push(`Waited for by ${taskName(waiting[0].task)}${more}`);
+  }
   if (count > 1) lines.push(`${plural(count, "fence")} here; this is the most urgent. Zoom in to tell them apart.`);
   return [element("b", {}, idOf(fence)), tag(fence), `\n${lines.join("\n")}`];
 }

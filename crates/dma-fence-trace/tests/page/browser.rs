@@ -97,6 +97,8 @@ impl Browser {
             ])
             .arg(format!("--window-size={},{}", SIZE.0, SIZE.1))
             .arg(format!("--user-data-dir={}", home.display()))
+            // For what it would leave in the common one.
+            .env("TMPDIR", &home)
             .stdin(Stdio::from(commands))
             .stdout(Stdio::from(answers))
             .spawn()
