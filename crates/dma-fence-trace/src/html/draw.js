@@ -118,7 +118,7 @@ function drawColumn(track, from, to, left, reach, y, height) {
     : layout.lateBefore[to] > layout.lateBefore[from] ? LATE_TONE
     : to - from === 1 ? tones[layout.order[from]] : 0;
   const count = to - from;
-  pen.globalAlpha = tone >= LATE_TONE || count > 8 ? 1 : count > 2 ? 0.8 : 0.6;
+  pen.globalAlpha = tone >= LATE_TONE || count > 8 ? 1 : count > 2 ? 0.85 : 0.7;
   pen.fillStyle = fillOf(tone, track);
   const width = Math.max(COLUMN - 1, Math.min(reach, view.width) - left);
   pen.fillRect(left, y, width, height);

@@ -95,7 +95,8 @@ function listenToMouse() {
       return;
     }
     event.preventDefault();
-    const pixels = event.deltaMode === 0 ? 1 : 33;
+    // Lines where it counts in lines; two fingers that pinch come with Ctrl, in small steps.
+    const pixels = (event.deltaMode === 0 ? 1 : 33) * (event.ctrlKey ? 6 : 1);
     if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan(event.deltaX * pixels);
     else zoom(1.0022 ** (event.deltaY * pixels), x);
   }, { passive: false });

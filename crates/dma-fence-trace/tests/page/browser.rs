@@ -20,7 +20,7 @@ use crate::picture::Picture;
 
 /// For a browser that hangs; slow machines start one in seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
-pub(crate) const SIZE: (usize, usize) = (1480, 900);
+const SIZE: (usize, usize) = (1480, 900);
 
 /// One at a time: what is measured should not measure the others.
 static TURN: Mutex<()> = Mutex::new(());
@@ -121,9 +121,7 @@ impl Browser {
         for domain in ["Runtime.enable", "Log.enable", "Page.enable"] {
             browser.send(domain, json!({}));
         }
-        let size =
-            json!({ "width": SIZE.0, "height": SIZE.1, "deviceScaleFactor": 1, "mobile": false });
-        browser.send("Emulation.setDeviceMetricsOverride", size);
+        browser.resize(SIZE, 1);
         browser.theme("light");
         Some(browser)
     }
@@ -249,6 +247,13 @@ impl Browser {
 
     pub(crate) fn write(&mut self, text: &str) {
         self.send("Input.insertText", json!({ "text": text }));
+        self.frame();
+    }
+
+    /// A window of another size, on a screen with so many pixels in each of the style's.
+    pub(crate) fn resize(&mut self, (width, height): (usize, usize), scale: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false });
+        self.send("Emulation.setDeviceMetricsOverride", size);
         self.frame();
     }
 
