@@ -1,7 +1,7 @@
 //! What is written, without a browser.
 
 use dma_fence_trace::html;
-use dma_fence_trace::report::Report;
+use dma_fence_trace::report::{Report, Verdict};
 use serde_json::Value;
 
 use crate::samples;
@@ -138,6 +138,17 @@ fn the_headline_names_who_is_to_blame_and_who_waits() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+    let mut report = samples::frozen();
+    report.fences.truncate(1);
+    report.fences[0].verdict = Verdict::PendingAtEnd;
+    assert!(words(&report).1.starts_with("Stuck, it seems: "), "somebody waits");
+    report.fences[0].waiters.clear();
+    assert_eq!(words(&report).0, "fine");
+    report.fences[0].verdict = Verdict::Lost;
+    report.fences[0].certain = false;
+    let text = words(&report).1;
+    assert!(text.starts_with("Lost: ") && text.contains("programs that poll leave no trace"));
+    assert!(text.contains("not certain"), "{text}");
     let mut report = samples::frozen();
     report.fences.retain(|fence| fence.signaled_ns.is_some());
     let (mood, text) = words(&report);
