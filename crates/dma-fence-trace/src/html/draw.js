@@ -4,13 +4,17 @@
 const NARROW = 5;
 const COLUMN = 4;
 const ARROW_ROOM = 18;
-const FONT = "11px ui-monospace, 'SF Mono', 'Cascadia Mono', 'DejaVu Sans Mono', Menlo, monospace";
+const MONO = "ui-monospace, 'SF Mono', 'Cascadia Mono', 'DejaVu Sans Mono', Menlo, monospace";
+const FONT = `11px ${MONO}`;
 const SANS = "system-ui, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
 
 const pen = chart.getContext("2d", { alpha: false });
 const HUES = 6;
-const COLOURS = ["page", "raised", "sunken", "line", "grid", "ink", "faint", "accent", "stuck", "stuck-ink", "late", "late-ink",
-  "pending", "pending-ink", "quiet", "quiet-ink", "ok-0", "ok-1", "ok-2", "ok-3", "ok-4", "ok-5", "ok-ink", "wait", "match", "arrow", "outside"];
+const COLOURS = [
+  "page", "raised", "sunken", "line", "grid", "ink", "faint", "wait", "match", "arrow", "outside",
+  "stuck", "stuck-ink", "late", "late-ink", "pending", "pending-ink", "quiet", "quiet-ink",
+  "ok-0", "ok-1", "ok-2", "ok-3", "ok-4", "ok-5", "ok-ink",
+];
 let colour = {};
 let charWidth = 6.6;
 
@@ -114,7 +118,7 @@ function drawColumn(track, from, to, left, reach, y, height) {
     : layout.lateBefore[to] > layout.lateBefore[from] ? LATE_TONE
     : to - from === 1 ? tones[layout.order[from]] : 0;
   const count = to - from;
-  pen.globalAlpha = tone >= LATE_TONE || count > 8 ? 1 : count > 2 ? 0.8 : 0.6;
+  pen.globalAlpha = tone >= LATE_TONE || count > 8 ? 1 : count > 2 ? 0.85 : 0.7;
   pen.fillStyle = fillOf(tone, track);
   const width = Math.max(COLUMN - 1, Math.min(reach, view.width) - left);
   pen.fillRect(left, y, width, height);
@@ -226,6 +230,8 @@ function drawLabel(track, top, height) {
 // The beginning of a text in a font of any width.
 function shortened(text, x, y, room) {
   let shown = text.slice(0, 80);
-  while (shown.length > 1 && pen.measureText(shown).width > room) shown = `${shown.slice(0, Math.max(1, shown.length - 4))}…`;
+  while (shown.length > 1 && pen.measureText(shown).width > room) {
+    shown = `${shown.slice(0, Math.max(1, shown.length - 4))}…`;
+  }
   pen.fillText(shown, x, y);
 }

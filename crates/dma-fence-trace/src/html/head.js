@@ -16,7 +16,12 @@ function showHead() {
     item.append(button);
     return item;
   }));
-  const figures = [plural(data.events, "event"), `${duration(data.end - data.begin)}`, plural(fenceCount, "fence"), plural(layout.shown.length, "timeline")];
+  const figures = [
+    plural(data.events, "event"),
+    duration(data.end - data.begin),
+    plural(fenceCount, "fence"),
+    plural(layout.shown.length, "timeline"),
+  ];
   if (data.lost) figures.push(`${grouped(data.lost)} events lost`);
   if (data.malformed) figures.push(`${grouped(data.malformed)} malformed`);
   $("figures").textContent = figures.join(" · ");

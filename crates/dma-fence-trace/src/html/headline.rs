@@ -52,31 +52,31 @@ impl Headline {
     fn stuck(report: &Report, stuck: &[(usize, &Fence)]) -> Self {
         let roots = roots(stuck);
         let (index, root) = roots[0];
-        let what = match root.verdict {
-            Verdict::Lost => "was destroyed or abandoned, and never signaled",
-            Verdict::PendingAtEnd => "had not signaled when the trace ended, and is waited for",
-            _ => "never signaled",
-        };
-        let mut words = vec![Sentence {
-            text: format!(
-                "Fence {} of {} has been pending for {}, and waits for no other fence: look there first.",
-                Id(root),
-                Owner(root),
-                Duration(root.age_ns),
+        let (id, owner, age) = (Id(root), Owner(root), Duration(root.age_ns));
+        let (title, text) = match root.verdict {
+            Verdict::Lost => (
+                format!("Lost: a fence of {owner} went away without a signal"),
+                format!("Fence {id} of {owner} lived for {age}; who waits for it is not told."),
             ),
-            fence: Some(index),
-        }];
-        if !root.root {
-            words[0].text = format!(
-                "Fence {} of {} has been pending for {}; what it waits for is not in this trace.",
-                Id(root),
-                Owner(root),
-                Duration(root.age_ns),
-            );
-        }
+            Verdict::PendingAtEnd => (
+                format!("Stuck, it seems: a fence of {owner} had not signaled at the end"),
+                format!(
+                    "Fence {id} of {owner} was pending for {age}, not for long, when the trace ended."
+                ),
+            ),
+            _ => (
+                format!("Stuck: a fence of {owner} never signaled"),
+                format!("Fence {id} of {owner} has been pending for {age}."),
+            ),
+        };
+        let why = match root.root {
+            true => "It waits for no other fence: look there first.",
+            false => "What keeps it is not clear from the trace.",
+        };
+        let mut words = vec![Sentence { text: format!("{text} {why}"), fence: Some(index) }];
         for &(index, fence) in roots.iter().skip(1).take(LISTED - 1) {
             let text = format!(
-                "So has {} of {}, for {}, on its own account.",
+                "So is {} of {}, {} old, on its own account.",
                 Id(fence),
                 Owner(fence),
                 Duration(fence.age_ns)
@@ -104,11 +104,7 @@ impl Headline {
                 "This is not certain: events are missing from the trace.".into(),
             ));
         }
-        Self {
-            mood: Mood::Stuck,
-            title: format!("Stuck: a fence of {} {what}", Owner(root)),
-            words: with_note(words, report),
-        }
+        Self { mood: Mood::Stuck, title, words: with_note(words, report) }
     }
 
     fn late(report: &Report, late: &[(usize, &Fence)]) -> Self {
@@ -128,7 +124,7 @@ impl Headline {
         words.push(Sentence::new(waited(late)));
         Self {
             mood: Mood::Late,
-            title: format!("Late: {} kept others waiting", Owner(worst)),
+            title: format!("Late: {} took {}", Owner(worst), Duration(worst.age_ns)),
             words: with_note(words, report),
         }
     }

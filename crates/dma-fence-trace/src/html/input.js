@@ -15,15 +15,37 @@ function hover(event) {
     view.hovered = under?.fence ?? null;
     redraw();
   }
-  const tip = $("tip");
-  tip.hidden = under === null;
-  if (!under) return;
-  const { fence, count } = under;
+  const track = x < GUTTER ? layout.shown[rowAt(y)] : undefined;
+  if (under) showTip(event, fenceTip(under));
+  else if (track !== undefined) showTip(event, trackTip(track));
+  else $("tip").hidden = true;
+}
+
+function fenceTip({ fence, count }) {
   const lines = [ownerOf(fence), plainWords(fence)];
   const waiting = waitsOf(fence);
-  if (waiting.length) lines.push(`Waited for by ${taskName(waiting[0].task)}${waiting.length > 1 ? ` and ${waiting.length - 1} more` : ""}`);
+  if (waiting.length) {
+    const more = waiting.length > 1 ? ` and ${waiting.length - 1} more` : "";
+    lines.push(`Waited for by ${taskName(waiting[0].task)}${more}`);
+  }
   if (count > 1) lines.push(`${plural(count, "fence")} here; this is the most urgent. Zoom in to tell them apart.`);
-  tip.replaceChildren(element("b", {}, idOf(fence)), tag(fence), `\n${lines.join("\n")}`);
+  return [element("b", {}, idOf(fence)), tag(fence), `\n${lines.join("\n")}`];
+}
+
+// The chart cuts long names.
+function trackTip(track) {
+  const { driver, timeline, context, p50, max } = tracks[track];
+  const lines = [`driver ${names[driver] || "(no name)"}`, `timeline ${names[timeline] || "(no name)"}`];
+  if (context !== null) lines.push(`context ${context}`);
+  lines.push(plural(layout.fencesIn[track], "fence"));
+  if (p50 !== null) lines.push(`half of them within ${duration(p50)}, all within ${duration(max)}`);
+  return [lines.join("\n")];
+}
+
+function showTip(event, content) {
+  const tip = $("tip");
+  tip.hidden = false;
+  tip.replaceChildren(...content);
   const [width, height] = [tip.offsetWidth, tip.offsetHeight];
   tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - width - 6))}px`;
   tip.style.top = `${event.clientY + 18 + height > innerHeight ? event.clientY - height - 10 : event.clientY + 18}px`;
@@ -73,7 +95,8 @@ function listenToMouse() {
       return;
     }
     event.preventDefault();
-    const pixels = event.deltaMode === 0 ? 1 : 33;
+    // Lines where it counts in lines; two fingers that pinch come with Ctrl, in small steps.
+    const pixels = (event.deltaMode === 0 ? 1 : 33) * (event.ctrlKey ? 6 : 1);
     if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan(event.deltaX * pixels);
     else zoom(1.0022 ** (event.deltaY * pixels), x);
   }, { passive: false });

@@ -68,7 +68,7 @@ function makeLayout() {
     for (let i = begin[lane]; i < begin[lane + 1]; i++) reach[i] = latest = Math.max(latest, stop[i]);
   }
 
-  const stuckIn = new Uint32Array(tracks.length), lateIn = new Uint32Array(tracks.length), fencesIn = new Uint32Array(tracks.length);
+  const [stuckIn, lateIn, fencesIn] = [0, 0, 0].map(() => new Uint32Array(tracks.length));
   for (let fence = 0; fence < fenceCount; fence++) {
     fencesIn[facts.track[fence]]++;
     if (tones[fence] === STUCK_TONE) stuckIn[facts.track[fence]]++;

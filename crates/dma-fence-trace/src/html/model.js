@@ -29,7 +29,8 @@ const tracks = data.tracks;
 
 const waits = data.waits.map(([fence, task, since, waited, open]) => ({ fence, task, since, waited, open }));
 const asks = data.asks.map(([fence, task, at]) => ({ fence, task, at }));
-const blames = data.blames.map(([fence, on, context, seqno, because]) => ({ fence, on, id: `${context}:${seqno}`, because }));
+const blames = data.blames.map(([fence, on, context, seqno, because]) =>
+  ({ fence, on, id: `${context}:${seqno}`, because }));
 const waitsOf = rowsByFence(waits, (row) => row.fence);
 const asksOf = rowsByFence(asks, (row) => row.fence);
 const blamesOf = rowsByFence(blames, (row) => row.fence);

@@ -62,15 +62,18 @@ function plainWords(fence) {
   const age = duration(facts.age[fence]);
   const open = waitsOf(fence).filter((wait) => wait.open).length;
   const waiting = open ? `, and ${open === 1 ? "a thread waits" : `${open} threads wait`} for it` : "";
+  const late = facts.late[fence];
+  const excess = late === null ? "" : `, ${duration(late)} longer than it may`;
   const said = {
     never: `Pending for ${age} when the trace ended${waiting}.`,
     lost: `Its producer went away without signaling it${waiting}.`,
     "pending-at-end": `Pending for ${age} when the trace ended: not for long${waiting}.`,
-    late: `It took ${age}${facts.late[fence] === null ? "" : `, ${duration(facts.late[fence])} longer than it may`}.`,
+    late: `It took ${age}${excess}.`,
     unobserved: "A container that nobody waited for: it was destroyed unsignaled, which is normal.",
     ok: `Signaled after ${age}.`,
   }[data.verdicts[facts.verdict[fence]]];
-  const cause = tones[fence] < LATE_TONE ? "" : isRoot(fence) ? " The cause is here, as far as the trace tells." : " The cause is another fence.";
+  const here = isRoot(fence) ? " The cause is here, as far as the trace tells." : " The cause is another fence.";
+  const cause = tones[fence] < LATE_TONE ? "" : here;
   const outlier = isOutlier(fence) ? " It is unusual for its timeline only." : "";
   return `${said}${cause}${outlier}${isCertain(fence) ? "" : " Not certain: events are missing."}`;
 }
@@ -105,14 +108,17 @@ function people(fence) {
     if (rows.length > ROWS) lines.push(`and ${grouped(rows.length - ROWS)} more`);
     parts.push(element("h3", {}, title), element("p", { className: "name" }, lines.join("\n")));
   };
-  list("Who waits", waitsOf(fence), (wait) => `${taskName(wait.task)} ${wait.open ? "still waits, for" : "waited for"} ${duration(wait.waited)}`);
+  const waiting = ({ open, waited }) => `${open ? "still waits, for" : "waited for"} ${duration(waited)}`;
+  list("Who waits", waitsOf(fence), (wait) => `${taskName(wait.task)} ${waiting(wait)}`);
   list("Who asked to be told", asksOf(fence), (ask) => `${taskName(ask.task)} at ${clock(ask.at)}`);
   return parts;
 }
 
 function factList(fence) {
   const list = element("dl", {});
-  const add = (name, value) => value !== null && value !== "" && list.append(element("dt", {}, name), element("dd", {}, value));
+  const add = (name, value) => {
+    if (value !== null && value !== "") list.append(element("dt", {}, name), element("dd", {}, value));
+  };
   const time = (column) => (facts[column][fence] === null ? null : clock(facts[column][fence]));
   const task = (column) => (facts[column][fence] === null ? null : taskName(facts[column][fence]));
   add("made", time("init") ?? "before the trace began");
@@ -137,7 +143,8 @@ function factList(fence) {
 
 const problemButtons = [];
 function listProblems() {
-  $("problems-title").textContent = problems.length ? `Problems, most urgent first: ${grouped(problems.length)}` : "Problems";
+  const title = problems.length ? `Problems, most urgent first: ${grouped(problems.length)}` : "Problems";
+  $("problems-title").textContent = title;
   const rows = problems.slice(0, LISTED).map((fence, at) => {
     const button = element("button", { type: "button" },
       element("span", { className: "id" }, idOf(fence)), tag(fence),
@@ -147,8 +154,9 @@ function listProblems() {
     problemButtons.push(button);
     return element("li", {}, button);
   });
-  if (problems.length > LISTED) rows.push(element("li", {}, element("p", {}, `and ${grouped(problems.length - LISTED)} more: J goes on`)));
-  if (!problems.length) rows.push(element("li", {}, element("p", {}, "None: every fence signaled in time, or is not late yet.")));
+  const say = (text) => rows.push(element("li", {}, element("p", {}, text)));
+  if (problems.length > LISTED) say(`and ${grouped(problems.length - LISTED)} more: J goes on`);
+  if (!problems.length) say("None: every fence signaled in time, or is not late yet.");
   $("problems").querySelector("ol").replaceChildren(...rows);
 }
 

@@ -18,11 +18,12 @@ function matcher(word) {
   const number = /^\d+$/.test(word) ? Number(word) : null;
   const inName = lowerNames.map((name) => name.includes(word));
   const inTask = data.tasks.map(([name, pid]) => inName[name] || (number !== null && pid === number));
-  const inVerdict = data.verdicts.map((verdict) => verdict.startsWith(word) || VERDICT_WORDS[verdict].startsWith(word));
+  const inVerdict = data.verdicts.map((name) => name.startsWith(word) || VERDICT_WORDS[name].startsWith(word));
   const inTone = TONES.map((tone) => tone === word && word !== "ok");
   const isTask = (task) => task !== null && inTask[task];
   return (fence) =>
-    inName[facts.driver[fence]] || inName[facts.timeline[fence]] || inVerdict[facts.verdict[fence]] || inTone[tones[fence]] ||
+    inName[facts.driver[fence]] || inName[facts.timeline[fence]] ||
+    inVerdict[facts.verdict[fence]] || inTone[tones[fence]] ||
     isTask(facts.made_by[fence]) || isTask(facts.signaled_by[fence]) || (tasksOf[fence]?.some(isTask) ?? false) ||
     (number !== null && (facts.context[fence] === number || facts.seqno[fence] === number));
 }
@@ -49,7 +50,9 @@ function search(query) {
 function sayFound() {
   const { fences, at } = found;
   const asked = $("query").value.trim() !== "";
-  $("found").textContent = !asked ? "" : at < 0 ? plural(fences.length, "match").replace("matchs", "matches") : `${grouped(at + 1)} of ${grouped(fences.length)}`;
+  const count = `${grouped(fences.length)} ${fences.length === 1 ? "match" : "matches"}`;
+  const text = at < 0 ? count : `${grouped(at + 1)} of ${grouped(fences.length)}`;
+  $("found").textContent = asked ? text : "";
   $("found").classList.toggle("none", asked && !fences.length);
 }
 

@@ -1,7 +1,7 @@
 // What part of the trace is on the screen. Changes ask for one frame, however many there are.
 
 const AXIS = 40;
-const GUTTER = 216;
+const GUTTER = 232;
 const SHORTEST = 100;
 
 const chart = $("chart");
@@ -75,13 +75,18 @@ function resize() {
   redraw();
 }
 
+// The row at a height of the chart; there may be none.
+function rowAt(y) {
+  if (y < AXIS) return -1;
+  return firstAbove(layout.top, y - AXIS + scroller.scrollTop, 0, layout.shown.length + 1) - 1;
+}
+
 // The fence under a point of the chart; where many share a pixel, the most urgent of them, and how many.
 function hit(x, y) {
-  if (x < GUTTER || y < AXIS) return null;
-  const down = y - AXIS + scroller.scrollTop;
-  const row = firstAbove(layout.top, down, 0, layout.shown.length + 1) - 1;
+  const row = rowAt(y);
   const track = layout.shown[row];
-  if (track === undefined) return null;
+  if (x < GUTTER || track === undefined) return null;
+  const down = y - AXIS + scroller.scrollTop;
   const inTrack = Math.floor((down - layout.top[row] - MARGIN) / LANE);
   if (inTrack < 0 || inTrack >= layout.lanesOf[track]) return null;
   const lane = layout.firstLane[track] + inTrack;

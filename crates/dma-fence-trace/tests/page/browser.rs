@@ -20,7 +20,7 @@ use crate::picture::Picture;
 
 /// For a browser that hangs; slow machines start one in seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
-pub(crate) const SIZE: (usize, usize) = (1480, 900);
+const SIZE: (usize, usize) = (1480, 900);
 
 /// One at a time: what is measured should not measure the others.
 static TURN: Mutex<()> = Mutex::new(());
@@ -97,6 +97,8 @@ impl Browser {
             ])
             .arg(format!("--window-size={},{}", SIZE.0, SIZE.1))
             .arg(format!("--user-data-dir={}", home.display()))
+            // For what it would leave in the common one.
+            .env("TMPDIR", &home)
             .stdin(Stdio::from(commands))
             .stdout(Stdio::from(answers))
             .spawn()
@@ -119,9 +121,7 @@ impl Browser {
         for domain in ["Runtime.enable", "Log.enable", "Page.enable"] {
             browser.send(domain, json!({}));
         }
-        let size =
-            json!({ "width": SIZE.0, "height": SIZE.1, "deviceScaleFactor": 1, "mobile": false });
-        browser.send("Emulation.setDeviceMetricsOverride", size);
+        browser.resize(SIZE, 1);
         browser.theme("light");
         Some(browser)
     }
@@ -181,7 +181,10 @@ impl Browser {
 
     /// The text of what is found first, as a person sees it; empty if it is hidden.
     pub(crate) fn text(&mut self, selector: &str) -> String {
-        let text = self.value(&format!("document.querySelector({selector:?})?.innerText ?? ''"));
+        let text = self.value(&format!(
+            "(found => found?.checkVisibility() ? found.innerText : '')\
+             (document.querySelector({selector:?}))"
+        ));
         text.as_str().expect("text").to_owned()
     }
 
@@ -203,13 +206,14 @@ impl Browser {
         let button = if kind == "mouseMoved" && buttons == 0 { "none" } else { "left" };
         let params = json!({ "type": kind, "x": x, "y": y, "button": button, "buttons": buttons, "clickCount": 1 });
         self.send("Input.dispatchMouseEvent", params);
+        // Moves reach the page with the next frame.
+        self.frame();
     }
 
     pub(crate) fn click(&mut self, at: (usize, usize)) {
         self.mouse("mouseMoved", at, 0);
         self.mouse("mousePressed", at, 1);
         self.mouse("mouseReleased", at, 0);
-        self.frame();
     }
 
     pub(crate) fn wheel(&mut self, (x, y): (usize, usize), by: i32) {
@@ -246,6 +250,13 @@ impl Browser {
         self.frame();
     }
 
+    /// A window of another size, on a screen with so many pixels in each of the style's.
+    pub(crate) fn resize(&mut self, (width, height): (usize, usize), scale: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false });
+        self.send("Emulation.setDeviceMetricsOverride", size);
+        self.frame();
+    }
+
     /// Light or dark.
     pub(crate) fn theme(&mut self, scheme: &str) {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
@@ -272,7 +283,13 @@ impl Drop for Browser {
             let _ = self.child.kill();
         }
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.home);
+        // Its helpers may still write for a moment.
+        for _ in 0..50 {
+            if fs::remove_dir_all(&self.home).is_ok() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is written, without a browser.
 
 use dma_fence_trace::html;
-use dma_fence_trace::report::Report;
+use dma_fence_trace::report::{Report, Verdict};
 use serde_json::Value;
 
 use crate::samples;
@@ -96,6 +96,25 @@ fn a_number_that_was_used_again_means_the_fence_of_that_time() {
 }
 
 #[test]
+fn containers_of_a_name_share_a_track_and_a_context_has_its_own() {
+    let mut report = samples::frozen();
+    let mut row = report.timelines[0].clone();
+    (row.driver, row.timeline, row.context) = ("dma_fence_array".into(), "unbound".into(), None);
+    report.timelines.push(row);
+    for context in [90, 91, 92] {
+        report.fences.push(samples::fence((context, 1), "dma_fence_array", "unbound", 0, 5));
+    }
+    // Detached before the trace began: its names are not its timeline's.
+    report.fences.push(samples::fence((3, 90), "detached-driver", "signaled-timeline", 0, 5));
+    let data = data(&page(&report, "tracks"));
+    let tracks = data["fences"]["track"].as_array().unwrap();
+    let first = report.fences.len() - 4;
+    assert_eq!(tracks[first..first + 3], [4, 4, 4]);
+    assert_eq!(tracks[first + 3], tracks[0], "3:90 is where 3:21 is");
+    assert_eq!(data["tracks"].as_array().unwrap().len(), 5);
+}
+
+#[test]
 fn the_headline_names_who_is_to_blame_and_who_waits() {
     let words = |report: &Report| {
         let headline = &data(&page(report, "words"))["headline"];
@@ -119,6 +138,17 @@ fn the_headline_names_who_is_to_blame_and_who_waits() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+    let mut report = samples::frozen();
+    report.fences.truncate(1);
+    report.fences[0].verdict = Verdict::PendingAtEnd;
+    assert!(words(&report).1.starts_with("Stuck, it seems: "), "somebody waits");
+    report.fences[0].waiters.clear();
+    assert_eq!(words(&report).0, "fine");
+    report.fences[0].verdict = Verdict::Lost;
+    report.fences[0].certain = false;
+    let text = words(&report).1;
+    assert!(text.starts_with("Lost: ") && text.contains("programs that poll leave no trace"));
+    assert!(text.contains("not certain"), "{text}");
     let mut report = samples::frozen();
     report.fences.retain(|fence| fence.signaled_ns.is_some());
     let (mood, text) = words(&report);

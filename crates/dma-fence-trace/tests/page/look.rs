@@ -20,6 +20,21 @@ fn it_loads_silently_and_what_is_stuck_is_red() {
 }
 
 #[test]
+fn it_fits_a_narrow_window_and_a_dense_screen() {
+    let Some(mut browser) = Browser::show(&samples::frozen()) else { return };
+    browser.key("j");
+    browser.resize((720, 900), 2);
+    let chart = browser.place("#chart");
+    let picture = browser.screenshot("narrow");
+    assert_eq!((picture.width, picture.height()), (1440, 1800));
+    let dense = plot(chart).map(|edge| edge * 2);
+    assert_eq!(picture.bars(STUCK[0], dense).len(), 2);
+    assert!(chart[2] <= 720 && chart[3] - chart[1] > 200, "{chart:?}");
+    assert_eq!(browser.value("document.documentElement.scrollWidth"), 720);
+    browser.assert_silent();
+}
+
+#[test]
 fn nothing_is_red_if_nothing_is_stuck() {
     let mut report = samples::frozen();
     report.fences.retain(|fence| fence.signaled_ns.is_some());
@@ -42,9 +57,9 @@ fn hostile_names_are_shown_as_they_are() {
     for shown in [
         samples::HOSTILE[0],
         samples::HOSTILE[1],
-        "two␊lines␉and \u{fffd}cut",
+        "two⟨U+000A⟩lines⟨U+0009⟩and \u{fffd}cut",
         samples::HOSTILE[3],
-        "turned ⟨U+202E⟩around␀",
+        "turned ⟨U+202E⟩around⟨U+0000⟩",
     ] {
         assert!(list.contains(shown), "{shown}\n{list}");
     }
@@ -59,5 +74,5 @@ fn hostile_names_are_shown_as_they_are() {
 
 /// The chart without the names and the time axis.
 pub(crate) fn plot([left, top, right, bottom]: [usize; 4]) -> [usize; 4] {
-    [left + 216, top + 40, right, bottom]
+    [left + 232, top + 40, right, bottom]
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 pub(crate) type Colour = [u8; 3];
 
 /// What means stuck, in light and in dark: `--stuck` of the style.
-pub(crate) const STUCK: [Colour; 2] = [[0xd3, 0x24, 0x2f], [0xf0, 0x44, 0x4e]];
+pub(crate) const STUCK: [Colour; 2] = [[0xd3, 0x24, 0x2f], [0xe0, 0x32, 0x3d]];
 
 pub(crate) struct Picture {
     pub(crate) width: usize,

@@ -226,6 +226,12 @@ pub(crate) fn hostile() -> Report {
     report
 }
 
+/// Forty fences of one timeline that are all there at the same time.
+pub(crate) fn crowd() -> Report {
+    let one = |n| fence((5, n), "panthor", "ring 5", u64::from(n) * MS, 900 * MS);
+    report((1..=40).map(one).collect(), 1_000 * MS)
+}
+
 /// Many fences on many timelines, a few of them late or stuck; some timelines overlap a lot.
 pub(crate) fn many(count: u32, tracks: u32) -> Report {
     // Splitmix64, so that every run shows the same.

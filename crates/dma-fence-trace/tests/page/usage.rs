@@ -54,7 +54,6 @@ fn a_click_on_a_red_bar_shows_its_chain_of_blame() {
     assert_eq!(bars.len(), 4, "{bars:?}");
     // The last lane: the job that is behind another one, which waits for another ring's.
     browser.mouse("mouseMoved", bars[3], 0);
-    browser.frame();
     assert!(browser.text("#tip").contains("14:10"), "{}", browser.text("#tip"));
     browser.click(bars[3]);
     assert_eq!(browser.text("#selected .id"), "14:10");
@@ -79,6 +78,23 @@ fn a_click_on_a_red_bar_shows_its_chain_of_blame() {
     );
     browser.key("Escape");
     assert_eq!(browser.text("#selected"), "");
+    browser.assert_silent();
+}
+
+#[test]
+fn what_overlaps_is_stacked_and_a_crowd_shares_a_lane() {
+    let Some(mut browser) = Browser::show(&samples::crowd()) else { return };
+    let [left, top, right, _] = plot(browser.place("#chart"));
+    browser.screenshot("crowd");
+    // Lanes are 20 high, after a margin of 6: eight fences, then the other 32.
+    for (lane, shown) in [(0, "5:1"), (7, "5:8"), (8, "32 fences here")] {
+        browser.mouse("mouseMoved", ((left + right) / 2, top + 6 + lane * 20 + 8), 0);
+        assert!(browser.text("#tip").contains(shown), "{lane}: {}", browser.text("#tip"));
+    }
+    browser.mouse("mouseMoved", ((left + right) / 2, top + 6 + 9 * 20 + 8), 0);
+    assert_eq!(browser.text("#tip"), "", "nothing is there");
+    browser.mouse("mouseMoved", (left - 100, top + 20), 0);
+    assert!(browser.text("#tip").contains("timeline ring 5\ncontext 5\n40 fences"));
     browser.assert_silent();
 }
 
