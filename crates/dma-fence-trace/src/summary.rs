@@ -254,8 +254,11 @@ impl<'a> Summary<'a> {
     }
 
     fn blamed_on(&self, id: FenceId, fence: &State, verdict: Verdict) -> Vec<Blame> {
-        if !fence.is_over() {
+        if !fence.is_over() && verdict != Verdict::Lost {
             return self.pending.reasons(id, fence);
+        }
+        if verdict == Verdict::Lost {
+            return self.lost_members(fence);
         }
         if verdict != Verdict::Late {
             return Vec::new();
@@ -267,6 +270,16 @@ impl<'a> Summary<'a> {
         let hardware = fence.extra().job.as_ref().and_then(|job| job.hardware).filter(slow);
         let hardware = hardware.map(|fence| Blame { fence, because: Because::Hardware });
         fence.extra().behind.into_iter().chain(hardware).collect()
+    }
+
+    /// A container is abandoned because a member is.
+    fn lost_members(&self, fence: &State) -> Vec<Blame> {
+        let lost = |id: &&FenceId| {
+            let member = self.model.fences.get(id);
+            member.is_some_and(|member| member.extra().abandoned.is_some())
+        };
+        let members = fence.extra().members.iter().filter(lost);
+        members.map(|fence| Blame { fence: *fence, because: Because::Member }).collect()
     }
 
     fn waiters(&self, fence: &State) -> Vec<Waiter> {

@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use dma_fence_trace::report::{Fence, Report, Verdict};
 
 use super::culprits::{self, ById, Culprit};
-use super::names::{duration, thread, track_of};
+use super::names::{duration, thread, time, track_of};
 
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
@@ -104,6 +104,11 @@ impl Text<'_> {
                     self.blame(culprit)
                 )?;
             }
+            (None, None) if self.failed().next().is_some() => writeln!(
+                f,
+                "{DOUBTFUL}ERRORS{DOUBTFUL:#}, but nothing is stuck or late: {} fences signaled with an error.",
+                self.failed().count()
+            )?,
             (None, None) if self.report.events == 0 => writeln!(f, "No fences in this trace.")?,
             (None, None) => {
                 writeln!(f, "{GOOD}OK{GOOD:#}: nothing is stuck, and nothing is late.")?
@@ -134,16 +139,22 @@ impl Text<'_> {
         Ok(())
     }
 
+    fn failed(&self) -> impl Iterator<Item = &Fence> {
+        self.report.fences.iter().filter(|fence| fence.error.is_some())
+    }
+
     fn errors(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let failed: Vec<_> = self.report.fences.iter().filter(|f| f.error.is_some()).collect();
+        let mut failed: Vec<_> = self.failed().collect();
+        failed.sort_by_key(|fence| fence.signaled_ns);
         if failed.is_empty() {
             return Ok(());
         }
-        writeln!(f, "\n{TITLE}ERRORS{TITLE:#}")?;
+        writeln!(f, "\n{TITLE}ERRORS{TITLE:#}, the first one first")?;
         for fence in failed.iter().take(self.most) {
             let errno = fence.error.unwrap_or(0);
             let error = std::io::Error::from_raw_os_error(errno.saturating_neg());
-            writeln!(f, "  {} signaled with {error} ({errno})", self.fence(fence))?;
+            let at = fence.signaled_ns.map(|at| format!(" at {}", time(at))).unwrap_or_default();
+            writeln!(f, "  {} signaled with {error}{at}", self.fence(fence))?;
         }
         more(f, failed.len(), self.most, "fences")
     }

@@ -14,17 +14,22 @@ pub(super) fn sort(fences: &mut [Fence]) {
     fences.sort_by_cached_key(|fence| {
         let dependents = dependents.get(&fence.id()).copied().unwrap_or(0);
         let urgent = fence.is_awaited() || dependents > 0;
-        let key = (urgency(fence, urgent), !fence.root, !urgent);
+        let urgency = urgency(fence, urgent);
+        // The first error is the one that the others come from.
+        let first = fence.signaled_ns.filter(|_| urgency == ERROR);
+        let key = (urgency, !fence.root, !urgent, first);
         (key, !dependents, !fence.age_ns, fence.context, fence.seqno)
     });
 }
+
+const ERROR: u8 = 3;
 
 fn urgency(fence: &Fence, urgent: bool) -> u8 {
     match fence.verdict {
         _ if fence.is_stuck() => 0,
         Verdict::PendingAtEnd if urgent && fence.certain => 1,
         Verdict::Late => 2,
-        _ if fence.error.is_some() => 3,
+        _ if fence.error.is_some() => ERROR,
         Verdict::Lost | Verdict::Never => 4,
         Verdict::PendingAtEnd => 5,
         Verdict::Unobserved => 6,

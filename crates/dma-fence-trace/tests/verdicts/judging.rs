@@ -3,7 +3,7 @@
 use dma_fence_trace::report::Verdict;
 use dma_fence_trace::{Filter, Options};
 
-use crate::script::{find, judge, report, text, usual, verdicts, with_threshold};
+use crate::script::{blames, find, judge, report, text, usual, verdicts, with_threshold};
 
 const PENDING: &str = "
     game-7 1.0 init gpu/gfx 5:1
@@ -211,14 +211,19 @@ fn errors_are_told_and_losses_are_stuck() {
     let script = "
         a-7 1.0 init io/read 5:1
         a-7 1.0 init io/read 5:2
+        a-7 1.0 init own/all 6:1
+        |a-7 [001] ..... 1.000000: dma_fence_member: driver=own timeline=all context=6 seqno=1 member=5:1
+        |a-7 [001] ..... 1.000000: dma_fence_member: driver=own timeline=all context=6 seqno=1 member=5:2
         a-2 1.1 signaled io/read 5:1 error=-5
+        a-7 1.2 abandoned own/all 6:1
         a-7 1.2 abandoned io/read 5:2
         b-9 1.3 wait_start io/read 5:2
         b-9 1.3 wait_end io/read 5:2
         a-7 1.4 signaled io/read 5:2 error=-125";
     let report = report(script, 2.0);
-    assert_eq!(verdicts(&report), ["5:2 lost", "5:1 ok"]);
-    assert!(report.stuck);
+    assert_eq!(verdicts(&report), ["5:2 lost", "6:1 lost", "5:1 ok"]);
+    assert_eq!(blames(&report), ["6:1 member 5:2"]);
+    assert!(report.stuck && find(&report, 5, 2).root && !find(&report, 6, 1).root);
     assert_eq!(find(&report, 5, 1).error, Some(-5));
     let lost = find(&report, 5, 2);
     assert_eq!((lost.abandoned_ns, lost.error), (Some(1_200_000_000), Some(-125)));

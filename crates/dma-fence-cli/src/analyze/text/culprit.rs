@@ -170,8 +170,9 @@ fn root(f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
     let lost = fence.abandoned_ns.map(|at| format!("; its producer was lost at {}", time(at)));
     writeln!(
         f,
-        "  fence {}: pending for {age}, {begin}{}{}",
+        "  fence {}: {} for {age}, {begin}{}{}",
         fence.id(),
+        if fence.is_pending() { "pending" } else { "was pending" },
         made.unwrap_or_default(),
         lost.unwrap_or_default()
     )?;
