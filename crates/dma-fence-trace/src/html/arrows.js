@@ -55,8 +55,9 @@ function drawArrow({ fence, on }, ink) {
   const down = toTop > fromTop;
   const y = fromTop + LANE / 2 - 1;
   const tip = toTop === fromTop ? y : down ? toTop : toTop + LANE - 2;
-  x += 9;
-  end += toTop === fromTop ? 0 : 9;
+  // Upright lines are sharp in the middle of a pixel.
+  x = Math.round(x + 9) + 0.5;
+  end = Math.round(toTop === fromTop ? end : end + 9) + 0.5;
   const bend = Math.min(Math.abs(tip - y) / 2, 60) * (down ? 1 : -1);
   pen.strokeStyle = pen.fillStyle = ink;
   pen.beginPath();

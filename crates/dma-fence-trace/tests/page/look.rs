@@ -1,7 +1,7 @@
 //! What is seen.
 
 use crate::browser::Browser;
-use crate::picture::STUCK;
+use crate::picture::{ARROW, STUCK, WAIT};
 use crate::samples;
 
 #[test]
@@ -16,6 +16,39 @@ fn it_loads_silently_and_what_is_stuck_is_red() {
     assert_eq!(dark.bars(STUCK[1], plot(chart)).len(), 2);
     let corner = (chart[2] - 3, chart[3] - 3);
     assert_ne!(light.at(corner.0, corner.1), dark.at(corner.0, corner.1));
+    browser.assert_silent();
+}
+
+#[test]
+fn arrows_show_who_waits_for_what_and_threads_that_wait_are_marked() {
+    let Some(mut browser) = Browser::show(&samples::chain()) else { return };
+    let plot = plot(browser.place("#chart"));
+    let picture = browser.screenshot("arrows");
+    let bars = picture.bars(STUCK[0], plot);
+    for (upper, lower) in [(0, 1), (1, 2)] {
+        // From the one ring's stuck job up to the other's, across what is between.
+        let (top, bottom) = (bars[upper].1 + 6, bars[lower].1 - 18);
+        for y in top..bottom {
+            assert!(
+                picture.count(ARROW, [plot[0], y, plot[2], y + 1]) > 0,
+                "{upper}, {lower}: {y}"
+            );
+        }
+        assert!(bottom > top + 15, "rings have rows of their own");
+    }
+    let mut marks = |report| {
+        browser.open(&report);
+        let picture = browser.screenshot("marks");
+        (picture.count(ARROW, plot), picture.count(WAIT, plot))
+    };
+    let mut report = samples::chain();
+    let (arrows, waits) = marks(report.clone());
+    assert!(arrows > 60 && waits > 600, "{arrows} {waits}");
+    report.fences.iter_mut().for_each(|fence| fence.blamed_on.clear());
+    let without = marks(report.clone());
+    assert!(without.0 == 0 && without.1 > 600, "{without:?}");
+    report.fences.iter_mut().for_each(|fence| fence.waiters.clear());
+    assert_eq!(marks(report), (0, 0));
     browser.assert_silent();
 }
 

@@ -7,6 +7,10 @@ pub(crate) type Colour = [u8; 3];
 /// What means stuck, in light and in dark: `--stuck` of the style.
 pub(crate) const STUCK: [Colour; 2] = [[0xd3, 0x24, 0x2f], [0xe0, 0x32, 0x3d]];
 
+/// Dependencies, and waits of threads, in light: `--arrow` and `--wait`.
+pub(crate) const ARROW: Colour = [0x7b, 0x87, 0x97];
+pub(crate) const WAIT: Colour = [0x17, 0x1c, 0x26];
+
 pub(crate) struct Picture {
     pub(crate) width: usize,
     pixels: Vec<Colour>,
@@ -35,6 +39,12 @@ impl Picture {
 
     pub(crate) fn colours(&self) -> usize {
         self.pixels.iter().collect::<HashSet<_>>().len()
+    }
+
+    /// How many pixels have a colour in a part of the picture.
+    pub(crate) fn count(&self, colour: Colour, [x, y, right, bottom]: [usize; 4]) -> usize {
+        let pixels = (y..bottom).flat_map(|y| (x..right).map(move |x| (x, y)));
+        pixels.filter(|&(x, y)| self.at(x, y) == colour).count()
     }
 
     /// The bars of a colour in a part of the picture, from the top: a point near each one's left end.
