@@ -205,6 +205,19 @@ pub enum Because {
     Hardware,
 }
 
+impl Because {
+    /// What it means, of a fence that waits and the one that it waits for.
+    pub fn why(self) -> &'static str {
+        match self {
+            Because::Dependency => "its job depends on it, says the scheduler",
+            Because::Display => "the display waits for it to show the picture",
+            Because::Member => "it is in the container",
+            Because::Queue => "it is before it in the queue",
+            Because::Hardware => "it is the hardware's part of the same job",
+        }
+    }
+}
+
 /// A job of the scheduler.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Job {

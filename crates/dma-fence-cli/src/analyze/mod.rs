@@ -1,6 +1,5 @@
 //! `dma-fence analyze`, from top to bottom.
 
-mod culprits;
 pub(crate) mod error;
 mod names;
 mod pages;

@@ -1,4 +1,4 @@
-//! Names and times as people read them.
+//! Names as people read them.
 //!
 //! Names come from whoever ran on the traced machine: they may have newlines, escape sequences that a terminal
 //! would obey, and any length.
@@ -62,28 +62,6 @@ pub(super) fn task(task: &Task) -> String {
     thread(&task.comm, task.pid)
 }
 
-/// Three digits that count, and a unit.
-pub(super) fn duration(ns: u64) -> String {
-    let (unit, scale) = match ns {
-        0..1_000 => return format!("{ns} ns"),
-        1_000..1_000_000 => ("µs", 1e3),
-        1_000_000..1_000_000_000 => ("ms", 1e6),
-        _ => ("s", 1e9),
-    };
-    let value = ns as f64 / scale;
-    let digits = match value {
-        ..10.0 => 2,
-        10.0..100.0 => 1,
-        _ => 0,
-    };
-    format!("{value:.digits$} {unit}")
-}
-
-/// A point in time, as the trace prints it.
-pub(super) fn time(ns: u64) -> String {
-    format!("{}.{:06}", ns / 1_000_000_000, ns / 1_000 % 1_000_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,21 +71,5 @@ mod tests {
         assert_eq!(name("a\nb\u{1b}[31m\u{202e}日"), "a\\nb\\u{1b}[31m\\u{202e}日");
         assert_eq!(name(&"x".repeat(300)).chars().count(), LONGEST + 1);
         assert_eq!(track("", "ring"), "ring");
-    }
-
-    #[test]
-    fn durations_have_three_digits() {
-        for (ns, shown) in [
-            (7, "7 ns"),
-            (1_500, "1.50 µs"),
-            (13_020_000, "13.0 ms"),
-            (662_346_000, "662 ms"),
-            (3_465_900_000, "3.47 s"),
-            (75_000_000_000, "75.0 s"),
-            (7_500_000_000_000, "7500 s"),
-        ] {
-            assert_eq!(duration(ns), shown);
-        }
-        assert_eq!(time(9_259_670_000), "9.259670");
     }
 }

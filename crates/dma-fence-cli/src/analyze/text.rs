@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
 
 use anstyle::{AnsiColor, Style};
+use dma_fence_trace::culprits::{Culprit, Culprits};
 use dma_fence_trace::report::{Fence, Report, Verdict};
+use dma_fence_trace::words::{Duration, Time};
 
-use super::culprits::{self, ById, Culprit};
-use super::names::{duration, thread, time, track_of};
+use super::names::{thread, track_of};
 
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
@@ -24,46 +25,30 @@ const MOST: usize = 10;
 /// A report for people.
 pub(crate) struct Text<'a> {
     report: &'a Report,
-    by_id: ById<'a>,
-    /// Who is to blame for what is stuck, or may be.
-    stuck: Vec<Culprit<'a>>,
-    late: Vec<Culprit<'a>>,
+    culprits: Culprits<'a>,
     most: usize,
 }
 
 impl<'a> Text<'a> {
     pub(crate) fn new(report: &'a Report, all: bool) -> Self {
-        let by_id = ById::of(report);
-        let blamed = report.fences.iter().flat_map(|fence| &fence.blamed_on);
-        let depended_on: HashSet<_> = blamed.map(|blame| blame.fence).collect();
-        let urgent = report
-            .fences
-            .iter()
-            .filter(|fence| culprits::is_urgent(fence, depended_on.contains(&fence.id())));
-        let late = report.fences.iter().filter(|fence| fence.verdict == Verdict::Late);
-        Self {
-            report,
-            stuck: culprits::gather(urgent, &by_id),
-            late: culprits::gather(late, &by_id),
-            by_id,
-            most: if all { usize::MAX } else { MOST },
-        }
+        let most = if all { usize::MAX } else { MOST };
+        Self { report, culprits: Culprits::of(report), most }
     }
 }
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.headline(f)?;
-        for (at, culprit) in self.stuck.iter().take(self.most).enumerate() {
+        for (at, culprit) in self.culprits.stuck.iter().take(self.most).enumerate() {
             self.culprit(f, at + 1, culprit)?;
         }
-        more(f, self.stuck.len(), self.most, "timelines")?;
-        if !self.late.is_empty() {
+        more(f, self.culprits.stuck.len(), self.most, "timelines")?;
+        if !self.culprits.late.is_empty() {
             writeln!(f, "\n{TITLE}LATE{TITLE:#}")?;
-            for culprit in self.late.iter().take(self.most) {
+            for culprit in self.culprits.late.iter().take(self.most) {
                 self.late(f, culprit)?;
             }
-            more(f, self.late.len(), self.most, "timelines")?;
+            more(f, self.culprits.late.len(), self.most, "timelines")?;
         }
         self.errors(f)?;
         self.lost(f)?;
@@ -85,7 +70,7 @@ impl Text<'_> {
     /// The answer in one line, and what the words mean.
     fn headline(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Report { verdicts, events, span_ns, .. } = self.report;
-        match (self.stuck.first(), self.late.first()) {
+        match (self.culprits.stuck.first(), self.culprits.late.first()) {
             (Some(culprit), _) if culprit.is_stuck() => {
                 writeln!(f, "{BAD}STUCK{BAD:#}: {}", self.blame(culprit))?;
             }
@@ -127,9 +112,9 @@ impl Text<'_> {
             .filter(|(count, what)| *count > 0 || *what == "ok")
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
-        let span = duration(*span_ns);
+        let span = Duration(*span_ns);
         writeln!(f, "{QUIET}{events} events in {span}; fences: {}{QUIET:#}", counts.join(", "))?;
-        if !self.stuck.is_empty() || !self.late.is_empty() {
+        if !self.culprits.stuck.is_empty() || !self.culprits.late.is_empty() {
             writeln!(
                 f,
                 "{QUIET}(A fence signals when a device has finished an operation. Until then, whoever needs the \
@@ -153,7 +138,7 @@ impl Text<'_> {
         for fence in failed.iter().take(self.most) {
             let errno = fence.error.unwrap_or(0);
             let error = std::io::Error::from_raw_os_error(errno.saturating_neg());
-            let at = fence.signaled_ns.map(|at| format!(" at {}", time(at))).unwrap_or_default();
+            let at = fence.signaled_ns.map(|at| format!(" at {}", Time(at))).unwrap_or_default();
             writeln!(f, "  {} signaled with {error}{at}", self.fence(fence))?;
         }
         more(f, failed.len(), self.most, "fences")
@@ -181,7 +166,7 @@ impl Text<'_> {
     /// What is pending, and nobody is seen to wait for.
     fn unclear(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let shown: HashSet<_> =
-            self.stuck.iter().flat_map(Culprit::fences).map(Fence::id).collect();
+            self.culprits.stuck.iter().flat_map(Culprit::fences).map(Fence::id).collect();
         let pending =
             self.report.fences.iter().filter(|fence| {
                 fence.verdict == Verdict::PendingAtEnd && !shown.contains(&fence.id())
@@ -197,7 +182,7 @@ impl Text<'_> {
         )?;
         for fence in pending.iter().take(self.most) {
             let unsure = if fence.certain { "" } else { " (may have signaled unseen)" };
-            writeln!(f, "  {} for {}{unsure}", self.fence(fence), duration(fence.age_ns))?;
+            writeln!(f, "  {} for {}{unsure}", self.fence(fence), Duration(fence.age_ns))?;
         }
         more(f, pending.len(), self.most, "fences")
     }

@@ -1,13 +1,20 @@
 //! The verdict in plain words, for those who never heard of fences.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write};
 
 use serde::Serialize;
 
+use crate::culprits::{Culprit, Culprits};
+use crate::event::FenceId;
 use crate::report::{Fence, Report, Verdict, Waiter};
+use crate::words::Duration;
 
 /// How many names a sentence lists.
 const LISTED: usize = 3;
+
+/// Where each fence stands in the report.
+type Index = HashMap<FenceId, usize>;
 
 /// What the page says first.
 #[derive(Serialize)]
@@ -37,96 +44,84 @@ struct Sentence {
 
 impl Headline {
     pub(super) fn of(report: &Report) -> Self {
-        let fences = || report.fences.iter().enumerate();
-        let stuck: Vec<_> = fences().filter(|(_, fence)| is_stuck(fence)).collect();
-        let late: Vec<_> = fences().filter(|(_, f)| f.verdict == Verdict::Late).collect();
-        if !stuck.is_empty() {
-            Self::stuck(report, &stuck)
-        } else if !late.is_empty() {
-            Self::late(report, &late)
-        } else {
-            Self::fine(report)
-        }
+        let culprits = Culprits::of(report);
+        let index = report.fences.iter().enumerate().map(|(index, fence)| (fence.id(), index));
+        let index: HashMap<_, _> = index.collect();
+        let headline = match (culprits.stuck.as_slice(), culprits.late.as_slice()) {
+            ([first, others @ ..], _) => Self::stuck(first, others, &index),
+            ([], [first, others @ ..]) => Self::late(first, others, &index),
+            ([], []) => Self::fine(report),
+        };
+        headline.with_gaps(report)
     }
 
-    fn stuck(report: &Report, stuck: &[(usize, &Fence)]) -> Self {
-        let roots = roots(stuck);
-        let (index, root) = roots[0];
-        let (id, owner, age) = (Id(root), Owner(root), Duration(root.age_ns));
+    fn stuck(first: &Culprit<'_>, others: &[Culprit<'_>], index: &Index) -> Self {
+        let root = first.first();
+        let (id, owner, age) = (root.id(), Owner(first), Duration(root.age_ns));
         let (title, text) = match root.verdict {
             Verdict::Lost => (
-                format!("Lost: a fence of {owner} went away without a signal"),
-                format!("Fence {id} of {owner} lived for {age}; who waits for it is not told."),
+                format!("Lost: a fence of {owner} lost its producer"),
+                format!("Fence {id} of {owner} lived for {age}."),
             ),
-            Verdict::PendingAtEnd => (
+            Verdict::Never => (
+                format!("Stuck: a fence of {owner} never signaled"),
+                format!("Fence {id} of {owner} has been pending for {age}."),
+            ),
+            _ => (
                 format!("Stuck, it seems: a fence of {owner} had not signaled at the end"),
                 format!(
                     "Fence {id} of {owner} was pending for {age}, not for long, when the trace ended."
                 ),
-            ),
-            _ => (
-                format!("Stuck: a fence of {owner} never signaled"),
-                format!("Fence {id} of {owner} has been pending for {age}."),
             ),
         };
         let why = match root.root {
             true => "It waits for no other fence: look there first.",
             false => "What keeps it is not clear from the trace.",
         };
-        let mut words = vec![Sentence { text: format!("{text} {why}"), fence: Some(index) }];
-        for &(index, fence) in roots.iter().skip(1).take(LISTED - 1) {
-            let text = format!(
-                "So is {} of {}, {} old, on its own account.",
-                Id(fence),
-                Owner(fence),
-                Duration(fence.age_ns)
-            );
-            words.push(Sentence { text, fence: Some(index) });
+        let mut words = vec![Sentence::of(root, format!("{text} {why}"), index)];
+        let more = first.roots.len() - 1;
+        if more > 0 {
+            words.push(Sentence::new(format!("So are {more} more of this timeline.")));
         }
-        if roots.len() > LISTED {
+        for culprit in others.iter().take(LISTED - 1) {
+            let (root, owner) = (culprit.first(), Owner(culprit));
+            let age = Duration(root.age_ns);
+            let text = format!("So is {} of {owner}, {age} old, on its own account.", root.id());
+            words.push(Sentence::of(root, text, index));
+        }
+        if others.len() >= LISTED {
             words.push(Sentence::new(format!(
-                "{} more like these are below.",
-                roots.len() - LISTED
+                "{} more timelines like these are below.",
+                others.len() + 1 - LISTED
             )));
         }
-        let behind: Vec<_> =
-            stuck.iter().filter(|(i, _)| roots.iter().all(|(root, _)| root != i)).collect();
-        if let Some((first, fence)) = behind.first() {
-            let text = match behind.len() {
-                1 => format!("Behind it: fence {} of {}.", Id(fence), Owner(fence)),
-                n => format!("Behind it: {n} fences, the first {} of {}.", Id(fence), Owner(fence)),
-            };
-            words.push(Sentence { text, fence: Some(*first) });
-        }
-        words.push(Sentence::new(waiting(stuck)));
+        words.extend(behind(first, index));
+        words.push(Sentence::new(waiting(first)));
         if !root.certain {
             words.push(Sentence::new(
                 "This is not certain: events are missing from the trace.".into(),
             ));
         }
-        Self { mood: Mood::Stuck, title, words: with_note(words, report) }
+        Self { mood: Mood::Stuck, title, words }
     }
 
-    fn late(report: &Report, late: &[(usize, &Fence)]) -> Self {
-        let roots = roots(late);
-        let &(index, worst) =
-            roots.iter().max_by_key(|(_, fence)| fence.age_ns).expect("some fence is late");
-        let mut text =
-            format!("Fence {} of {} took {}", Id(worst), Owner(worst), Duration(worst.age_ns));
+    fn late(first: &Culprit<'_>, others: &[Culprit<'_>], index: &Index) -> Self {
+        let worst = first.first();
+        let (id, owner, took) = (worst.id(), Owner(first), Duration(worst.age_ns));
+        let mut text = format!("Fence {id} of {owner} took {took}");
         if let Some(by) = worst.late_ns {
             let _ = write!(text, ", {} longer than it may", Duration(by));
         }
         text.push('.');
-        let mut words = vec![Sentence { text, fence: Some(index) }];
-        if late.len() > 1 {
-            words.push(Sentence::new(format!("{} fences were late in all.", late.len())));
+        let mut words = vec![Sentence::of(worst, text, index)];
+        let late: usize =
+            others.iter().chain([first]).map(|culprit| culprit.fences().count()).sum();
+        if late > 1 {
+            words.push(Sentence::new(format!("{late} fences were late in all.")));
         }
-        words.push(Sentence::new(waited(late)));
-        Self {
-            mood: Mood::Late,
-            title: format!("Late: {} took {}", Owner(worst), Duration(worst.age_ns)),
-            words: with_note(words, report),
-        }
+        words.extend(behind(first, index));
+        words.push(Sentence::new(waited(first)));
+        Self { mood: Mood::Late, title: format!("Late: {owner} took {took}"), words }
     }
 
     fn fine(report: &Report) -> Self {
@@ -139,7 +134,15 @@ impl Headline {
             )));
         }
         words.push(Sentence::new(format!("{} signaled in time.", verdicts.ok)));
-        Self { mood: Mood::Fine, title: "Nothing is stuck".into(), words: with_note(words, report) }
+        Self { mood: Mood::Fine, title: "Nothing is stuck".into(), words }
+    }
+
+    fn with_gaps(mut self, report: &Report) -> Self {
+        if report.lost > 0 {
+            let text = format!("{} events are missing from the trace.", report.lost);
+            self.words.push(Sentence::new(text));
+        }
+        self
     }
 }
 
@@ -147,32 +150,25 @@ impl Sentence {
     fn new(text: String) -> Self {
         Self { text, fence: None }
     }
-}
 
-fn with_note(mut words: Vec<Sentence>, report: &Report) -> Vec<Sentence> {
-    if report.lost > 0 {
-        words.push(Sentence::new(format!("{} events are missing from the trace.", report.lost)));
-    }
-    words
-}
-
-/// Whether somebody is kept waiting for ever, as far as the trace can tell.
-fn is_stuck(fence: &Fence) -> bool {
-    match fence.verdict {
-        Verdict::Never | Verdict::Lost => true,
-        Verdict::PendingAtEnd => fence.waiters.iter().any(|waiter| waiter.open),
-        _ => false,
+    fn of(fence: &Fence, text: String, index: &Index) -> Self {
+        Self { text, fence: index.get(&fence.id()).copied() }
     }
 }
 
-/// Those that are the reason themselves, or all if no reason is known.
-fn roots<'a>(fences: &[(usize, &'a Fence)]) -> Vec<(usize, &'a Fence)> {
-    let roots: Vec<_> = fences.iter().copied().filter(|(_, fence)| fence.root).collect();
-    if roots.is_empty() { fences.to_vec() } else { roots }
+/// What waits for its fences.
+fn behind(culprit: &Culprit<'_>, index: &Index) -> Option<Sentence> {
+    let first = culprit.victims.first()?.fence;
+    let (id, owner) = (first.id(), Track(first));
+    let text = match culprit.victims.len() {
+        1 => format!("Behind it: fence {id} of {owner}."),
+        n => format!("Behind it: {n} fences, the first {id} of {owner}."),
+    };
+    Some(Sentence::of(first, text, index))
 }
 
-fn waiting(fences: &[(usize, &Fence)]) -> String {
-    let waiters = fences.iter().flat_map(|(_, fence)| &fence.waiters);
+fn waiting(culprit: &Culprit<'_>) -> String {
+    let waiters = culprit.fences().flat_map(|fence| &fence.waiters);
     let names = tasks(waiters.filter(|waiter| waiter.open));
     match names.is_empty() {
         true => {
@@ -182,8 +178,8 @@ fn waiting(fences: &[(usize, &Fence)]) -> String {
     }
 }
 
-fn waited(fences: &[(usize, &Fence)]) -> String {
-    let names = tasks(fences.iter().flat_map(|(_, fence)| &fence.waiters));
+fn waited(culprit: &Culprit<'_>) -> String {
+    let names = tasks(culprit.fences().flat_map(|fence| &fence.waiters));
     match names.is_empty() {
         true => "No thread waited for it inside the kernel.".into(),
         false => format!("Kept waiting: {names}."),
@@ -211,39 +207,25 @@ fn tasks<'a>(waiters: impl Iterator<Item = &'a Waiter>) -> String {
     text
 }
 
-struct Id<'a>(&'a Fence);
-
-impl fmt::Display for Id<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.0.context, self.0.seqno)
-    }
-}
-
-/// Whom to blame: the driver and its timeline.
-struct Owner<'a>(&'a Fence);
+/// Whom to blame: the driver, its timeline, and its device if that is known.
+struct Owner<'a>(&'a Culprit<'a>);
 
 impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.driver.as_str() {
-            "" => write!(f, "timeline {}", self.0.timeline),
-            driver => write!(f, "driver {driver}, timeline {}", self.0.timeline),
-        }
+        Track(self.0.first()).fmt(f)?;
+        self.0.device().map_or(Ok(()), |device| write!(f, " (device {device})"))
     }
 }
 
-/// Three digits, in the unit that a person would choose.
-struct Duration(u64);
+/// The driver and its timeline.
+struct Track<'a>(&'a Fence);
 
-impl fmt::Display for Duration {
+impl fmt::Display for Track<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, per_unit) = match self.0 {
-            0..1_000 => return write!(f, "{} ns", self.0),
-            1_000..1_000_000 => ("µs", 1e3),
-            1_000_000..1_000_000_000 => ("ms", 1e6),
-            _ => ("s", 1e9),
-        };
-        let value = self.0 as f64 / per_unit;
-        let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
-        write!(f, "{value:.digits$} {unit}")
+        match (&*self.0.driver, &*self.0.timeline) {
+            ("", "") => f.write_str("a driver whose name was not seen"),
+            ("", timeline) => write!(f, "timeline {timeline}"),
+            (driver, timeline) => write!(f, "driver {driver}, timeline {timeline}"),
+        }
     }
 }

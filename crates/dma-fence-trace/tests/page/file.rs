@@ -145,6 +145,8 @@ fn the_headline_names_who_is_to_blame_and_who_waits() {
     report.fences[0].waiters.clear();
     assert_eq!(words(&report).0, "fine");
     report.fences[0].verdict = Verdict::Lost;
+    assert_eq!(words(&report).0, "fine", "nobody waited");
+    report.fences[0].abandoned_ns = report.fences[0].init_ns;
     report.fences[0].certain = false;
     let text = words(&report).1;
     assert!(text.starts_with("Lost: ") && text.contains("programs that poll leave no trace"));

@@ -2,11 +2,12 @@
 
 use std::fmt::{self, Formatter};
 
+use dma_fence_trace::culprits::{Culprit, Victim};
 use dma_fence_trace::report::{Fence, Timeline, Verdict};
+use dma_fence_trace::words::{Duration, Time};
 
 use super::{BAD, DOUBTFUL, QUIET, Text, more};
-use crate::analyze::culprits::{self, Culprit, Victim};
-use crate::analyze::names::{duration, name, task, thread, time, track_of};
+use crate::analyze::names::{name, task, thread, track_of};
 
 impl Text<'_> {
     /// One sentence: where to look.
@@ -14,14 +15,14 @@ impl Text<'_> {
         let fence = culprit.first();
         let what = match (fence.verdict, fence.abandoned_ns) {
             (_, Some(_)) => "lost its producer".into(),
-            (Verdict::Late, _) => format!("took {}", duration(fence.age_ns)),
-            _ => format!("has been pending for {}", duration(fence.age_ns)),
+            (Verdict::Late, _) => format!("took {}", Duration(fence.age_ns)),
+            _ => format!("has been pending for {}", Duration(fence.age_ns)),
         };
         let to_blame = match (&*fence.driver, &*fence.timeline) {
             ("", "") => "a driver whose name was not seen".into(),
             (driver, timeline) => format!("driver {}, timeline {}", name(driver), name(timeline)),
         };
-        let device = device(culprit).map(|device| format!(" (device {})", name(device)));
+        let device = culprit.device().map(|device| format!(" (device {})", name(device)));
         let waiting = match (culprit.victims.len(), fence.verdict) {
             (0, _) => String::new(),
             (1, Verdict::Late) => ", and 1 fence waited for it".into(),
@@ -73,13 +74,13 @@ impl Text<'_> {
     fn last_sign_of_life(&self, f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
         let Some(timeline) = self.timeline(fence) else { return Ok(()) };
         if let Some(usual) = timeline.p50_ns {
-            let (usual, count) = (duration(usual), timeline.signaled);
+            let (usual, count) = (Duration(usual), timeline.signaled);
             writeln!(f, "  fences here usually take {usual} ({count} signaled)")?;
         }
         let Some(last) = timeline.last.as_ref().filter(|last| last.event != "init") else {
             return writeln!(f, "  no fence of this timeline has signaled in this trace");
         };
-        let ago = duration(self.report.end_ns.saturating_sub(last.at_ns));
+        let ago = Duration(self.report.end_ns.saturating_sub(last.at_ns));
         let (event, who) = (&last.event, thread(&last.comm, last.pid));
         writeln!(f, "  last sign of life: {} {event}, {ago} before the end, by {who}", last.fence)
     }
@@ -88,7 +89,7 @@ impl Text<'_> {
         let mut lines = Vec::new();
         for fence in culprit.fences() {
             let waits = fence.waiters.iter().map(|waiter| {
-                let (who, waited) = (thread(&waiter.comm, waiter.pid), duration(waiter.waited_ns));
+                let (who, waited) = (thread(&waiter.comm, waiter.pid), Duration(waiter.waited_ns));
                 match waiter.open {
                     true => format!("{who} has waited {waited} for {}", fence.id()),
                     false => format!("{who} gave up waiting for {} after {waited}", fence.id()),
@@ -97,7 +98,7 @@ impl Text<'_> {
             lines.extend(waits);
             lines.extend(fence.asked_by.iter().map(|asker| {
                 let who = thread(&asker.comm, asker.pid);
-                format!("{who} asked to be told of {}, at {}", fence.id(), time(asker.at_ns))
+                format!("{who} asked to be told of {}, at {}", fence.id(), Time(asker.at_ns))
             }));
         }
         if lines.is_empty() {
@@ -117,12 +118,12 @@ impl Text<'_> {
     fn victim(&self, f: &mut Formatter<'_>, victim: &Victim<'_>) -> fmt::Result {
         let mut line = format!("    {}", self.fence(victim.fence));
         for blame in &victim.chain {
-            let next = self.by_id.get(blame.fence).map(track_of).unwrap_or_default();
+            let next = self.culprits.get(blame.fence).map(track_of).unwrap_or_default();
             line += &format!(" → {next} {}", blame.fence);
         }
         writeln!(f, "{line}")?;
         let made = victim.fence.made_by.as_ref().map(|by| format!("made by {}; ", task(by)));
-        let why = victim.chain.first().map_or("", |blame| culprits::because(blame.because));
+        let why = victim.chain.first().map_or("", |blame| blame.because.why());
         writeln!(f, "      {QUIET}{}{why}{QUIET:#}", made.unwrap_or_default())
     }
 
@@ -131,7 +132,7 @@ impl Text<'_> {
         let first = culprit.first();
         write!(f, "  {DOUBTFUL}{}{DOUBTFUL:#}", track_of(first))?;
         match self.timeline(first).and_then(|timeline| timeline.p50_ns) {
-            Some(usual) => writeln!(f, ", usually {}", duration(usual))?,
+            Some(usual) => writeln!(f, ", usually {}", Duration(usual))?,
             None => writeln!(f)?,
         }
         for fence in culprit.roots.iter().take(self.most) {
@@ -139,9 +140,9 @@ impl Text<'_> {
         }
         more(f, culprit.roots.len(), self.most, "fences of this timeline")?;
         for victim in culprit.victims.iter().take(self.most) {
-            let took = duration(victim.fence.age_ns);
+            let took = Duration(victim.fence.age_ns);
             let Some(blame) = victim.chain.first() else { continue };
-            let (on, why) = (blame.fence, culprits::because(blame.because));
+            let (on, why) = (blame.fence, blame.because.why());
             let fence = self.fence(victim.fence);
             writeln!(f, "    {fence} took {took} because of {on} {QUIET}({why}){QUIET:#}")?;
         }
@@ -149,25 +150,14 @@ impl Text<'_> {
     }
 }
 
-/// The device of a job that is in trouble with it.
-fn device<'a>(culprit: &Culprit<'a>) -> Option<&'a str> {
-    let first = culprit.first();
-    let of = |fence: &'a Fence| {
-        let job = fence.job.as_ref()?;
-        let own = fence.id() == first.id() || job.hardware == Some(first.id());
-        Some(&*job.device).filter(|device| own && !device.is_empty())
-    };
-    culprit.fences().find_map(of)
-}
-
 fn root(f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
-    let age = duration(fence.age_ns);
+    let age = Duration(fence.age_ns);
     let begin = match fence.emit_ns.or(fence.init_ns) {
-        Some(at) => format!("since {}", time(at)),
+        Some(at) => format!("since {}", Time(at)),
         None => "at least: it was made before the trace began".into(),
     };
     let made = fence.made_by.as_ref().map(|by| format!(", made by {}", task(by)));
-    let lost = fence.abandoned_ns.map(|at| format!("; its producer was lost at {}", time(at)));
+    let lost = fence.abandoned_ns.map(|at| format!("; its producer was lost at {}", Time(at)));
     writeln!(
         f,
         "  fence {}: {} for {age}, {begin}{}{}",
@@ -178,9 +168,9 @@ fn root(f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
     )?;
     let Some(job) = &fence.job else { return Ok(()) };
     let stage = match (job.run_ns, job.done_ns) {
-        (_, Some(at)) => format!("the device was done with it at {}", time(at)),
+        (_, Some(at)) => format!("the device was done with it at {}", Time(at)),
         (Some(at), _) => {
-            format!("given to the device at {}, which never said it was done", time(at))
+            format!("given to the device at {}, which never said it was done", Time(at))
         }
         _ => "never given to the device".into(),
     };
@@ -189,21 +179,21 @@ fn root(f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
 }
 
 fn late_root(f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
-    let over = duration(fence.late_ns.unwrap_or(0));
+    let over = Duration(fence.late_ns.unwrap_or(0));
     let outlier = if fence.outlier { ", for its timeline" } else { "" };
     let by = fence.signaled_by.as_ref().map(|by| format!(" by {}", task(by)));
-    let at = fence.signaled_ns.map(|at| format!(" at {}", time(at)));
+    let at = fence.signaled_ns.map(|at| format!(" at {}", Time(at)));
     writeln!(
         f,
         "    fence {} took {} ({over} too long{outlier}): signaled{}{}",
         fence.id(),
-        duration(fence.age_ns),
+        Duration(fence.age_ns),
         by.unwrap_or_default(),
         at.unwrap_or_default()
     )?;
     for waiter in fence.waiters.iter().take(3) {
         let who = thread(&waiter.comm, waiter.pid);
-        writeln!(f, "      {who} waited {} for it", duration(waiter.waited_ns))?;
+        writeln!(f, "      {who} waited {} for it", Duration(waiter.waited_ns))?;
     }
     Ok(())
 }

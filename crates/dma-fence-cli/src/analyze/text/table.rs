@@ -3,9 +3,10 @@
 use std::fmt::{self, Formatter};
 
 use dma_fence_trace::report::{Report, Timeline};
+use dma_fence_trace::words::Duration;
 
 use super::{TITLE, more};
-use crate::analyze::names::{duration, track_of_timeline};
+use crate::analyze::names::track_of_timeline;
 
 const NAME: &str = "driver/timeline (context)";
 const COLUMNS: [&str; 9] =
@@ -43,7 +44,7 @@ fn line(
 }
 
 fn row(timeline: &Timeline) -> (String, [String; 9]) {
-    let time = |ns: Option<u64>| ns.map_or_else(|| "-".into(), duration);
+    let time = |ns: Option<u64>| ns.map_or_else(|| "-".into(), |ns| Duration(ns).to_string());
     let cells = [
         timeline.fences.to_string(),
         timeline.signaled.to_string(),
