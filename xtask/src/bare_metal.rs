@@ -11,14 +11,10 @@ pub(crate) const TARGETS: [&str; 3] =
 pub(crate) fn run() -> Result {
     for target in TARGETS {
         install(target)?;
-        shell::run(&mut shell::cargo([
-            "build",
-            "--package",
-            "dma-fence",
-            "--no-default-features",
-            "--target",
-            target,
-        ]))?;
+        for features in ["", "trace"] {
+            let core = ["build", "--package", "dma-fence", "--no-default-features"];
+            shell::run(shell::cargo(core).args(["--features", features, "--target", target]))?;
+        }
     }
     Ok(())
 }

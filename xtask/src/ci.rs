@@ -18,29 +18,32 @@ const STEPS: &[Step] = &[
     ("clippy, contract checks", || {
         clippy(&["--package", "dma-fence", "--all-targets", "--features", "contract,tracing"])
     }),
+    ("clippy, events", || {
+        clippy(&["--package", "dma-fence", "--all-targets", "--features", "trace"])
+    }),
     ("clippy, Linux's fences with all features", || {
         clippy(&["--package", "dma-fence-linux", "--all-targets", "--all-features"])
     }),
     ("clippy, core without std", || clippy(&["--package", "dma-fence", "--no-default-features"])),
+    ("clippy, core without std, events", || {
+        clippy(&["--package", "dma-fence", "--no-default-features", "--features", "trace"])
+    }),
     ("documentation", || {
         let mut doc = cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
         shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     }),
     // As the README says it.
     ("test", || shell::run(&mut cargo(["test"]))),
-    ("test, core without std", || {
-        shell::run(&mut cargo([
-            "test",
-            "--package",
-            "dma-fence",
-            "--no-default-features",
-            "--tests",
-        ]))
-    }),
-    // With the log, which no other step looks at.
+    ("test, core without std", || without_std(&[])),
+    ("test, core without std, events", || without_std(&["--features", "trace"])),
+    // With the log, which no other step looks at; and without events, which the command brings.
     ("test, contract checks", || {
         let package = ["test", "--package", "dma-fence"];
         shell::run(cargo(package).args(["--features", "contract,tracing"]))
+    }),
+    ("test, events", || {
+        let package = ["test", "--package", "dma-fence"];
+        shell::run(cargo(package).args(["--features", "contract,trace"]))
     }),
     // What needs a device runs in the last step; the examples of the adapters are compiled here.
     ("test, Linux's fences with all features", || {
@@ -75,6 +78,11 @@ pub(crate) fn run() -> Result {
     }
     let failed = results.iter().filter(|(_, _, result)| result.is_err()).count();
     if failed == 0 { Ok(()) } else { Err(format!("{failed} of {} steps failed", results.len())) }
+}
+
+fn without_std(args: &[&str]) -> Result {
+    let package = ["test", "--package", "dma-fence", "--no-default-features", "--tests"];
+    shell::run(cargo(package).args(args))
 }
 
 fn clippy(args: &[&str]) -> Result {

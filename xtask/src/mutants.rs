@@ -31,7 +31,7 @@ const EXPLAINED: &str = "docs/mutants.md";
 const WITHOUT_STD: &str = r"^crates/dma-fence/src/(platform|callback/drain/table)\.rs:";
 
 /// The names of the mutants of what does all its work with other features only.
-const WITH_FEATURES: &str = r"^crates/dma-fence/src/(contract|taint|wait/blocking)";
+const WITH_FEATURES: &str = r"^crates/dma-fence/src/(contract|taint|trace|wait/blocking)";
 
 /// Each mutant is tested in the one of the builds that has it.
 const PASSES: [(&str, &[&str]); 3] = [

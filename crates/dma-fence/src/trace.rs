@@ -7,7 +7,7 @@
 //! | event | is told | Linux |
 //! |---|---|---|
 //! | [`Init`](EventKind::Init) | when a fence is made, before anybody else has it | `dma_fence_init` |
-//! | [`Member`](EventKind::Member) | right after that, of containers: for each fence that it waits for | – |
+//! | [`Member`](EventKind::Member) | at the same time, of containers: for each fence that it waits for | – |
 //! | [`EnableSignal`](EventKind::EnableSignal) | when the first callback, wait, future or container comes, once | `dma_fence_enable_signal` |
 //! | [`WaitStart`](EventKind::WaitStart) | when a thread begins to wait, for each fence that it waits for | `dma_fence_wait_start` |
 //! | [`WaitEnd`](EventKind::WaitEnd) | when it has waited, for each of them, whatever came of it | `dma_fence_wait_end` |

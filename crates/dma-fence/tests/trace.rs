@@ -290,7 +290,9 @@ fn an_array_tells_its_members() {
     let id = array.context();
     let begin = vec![Init, member(&a.fence()), member(&b.fence())];
     assert_eq!(kinds_of(id), begin, "a stub is nobody's member");
-    assert_eq!(told_of(id)[0].names, "dma_fence_array unbound");
+    let told = told_of(id);
+    assert_eq!(told[0].names, "dma_fence_array unbound");
+    assert!(told.iter().all(|member| member.at == told[0].at), "it is one moment: {told:?}");
     array.on_signal(|_| ()).unwrap().detach();
     drop(b);
     a.signal(Ok(()));
@@ -493,6 +495,12 @@ fn a_panic_ends_in_the_sink() {
             }
             producer.signal(Ok(()));
             fence.wait().unwrap();
+            // A drop while the thread unwinds must not panic.
+            let unwinds = || {
+                let _producer = software().new_fence();
+                panic!("somebody else")
+            };
+            assert!(common::panic_of::<()>(unwinds).is_some());
         },
     );
     assert_eq!(called.take().len(), 2);

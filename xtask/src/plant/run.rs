@@ -115,10 +115,14 @@ impl Copy {
             Some(file) => command.args(["--test", file]),
             None => command.arg("--lib"),
         };
-        let features = |file: &String| file.starts_with("contract") || file == "taint";
-        if suite.file.as_ref().is_some_and(features) {
-            command.args(["--features", "contract,tracing"]);
-        }
+        let features = match suite.file.as_deref() {
+            Some("trace") => Some("trace"),
+            Some(file) if file.starts_with("contract") || file == "taint" => {
+                Some("contract,tracing")
+            }
+            _ => None,
+        };
+        command.args(features.into_iter().flat_map(|features| ["--features", features]));
         if suite.model {
             command.arg("--release").env("RUSTFLAGS", "--cfg loom");
         }

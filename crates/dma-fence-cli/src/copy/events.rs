@@ -216,4 +216,13 @@ mod tests {
             format!("dma_fence_signaled: driver=a timeline=b c context={id} seqno=5 error=-5\n");
         assert_eq!(event, expected);
     }
+    /// Nothing is written after an error, so the end would look fine.
+    #[test]
+    fn an_error_on_the_way_is_not_forgotten() {
+        let file = File::options().write(true).open("/dev/null").unwrap();
+        let result = Err(io::ErrorKind::StorageFull.into());
+        *TEXT.lock() = Some(Output { writer: BufWriter::new(file), result });
+        assert_eq!(end().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        end().expect("there is nothing left to end");
+    }
 }

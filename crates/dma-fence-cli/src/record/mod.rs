@@ -103,3 +103,17 @@ impl<'a> Output<'a> {
         Ok(self.bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_event_is_after_the_end() {
+        for (nanos, end) in [
+            (9_000_001_000, "# tracing ended at 9.000001\n"),
+            (9_000_001_001, "# tracing ended at 9.000002\n"),
+            (9_999_999_001, "# tracing ended at 10.000000\n"),
+        ] {
+            assert_eq!(super::ended_at(nanos), end);
+        }
+    }
+}

@@ -13,7 +13,17 @@ pub(crate) struct Moment(Option<(&'static dyn Sink, Timestamp)>);
 /// Now. Taken before others can see what is told of it, so that nothing that they do is earlier.
 #[inline]
 pub(crate) fn moment() -> Moment {
-    Moment(SINK.get().map(|sink| (sink, Timestamp::now())))
+    // Nearly always there is none: the rest is out of the way.
+    match SINK.get() {
+        None => Moment(None),
+        Some(sink) => now(sink),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn now(sink: &'static dyn Sink) -> Moment {
+    Moment(Some((sink, Timestamp::now())))
 }
 
 impl Moment {
@@ -47,6 +57,7 @@ impl Moment {
 }
 
 #[cold]
+#[inline(never)]
 fn tell(sink: &'static dyn Sink, at: Timestamp, kind: EventKind, fence: &Inner) {
     if is_stub(fence) {
         return;
@@ -79,6 +90,7 @@ pub(crate) fn made(fence: &Fence) {
 }
 
 #[cold]
+#[inline(never)]
 fn tell_made(moment: Moment, fence: &Fence) {
     moment.tell(EventKind::Init, &fence.0);
     let member = |member: &Fence| {
