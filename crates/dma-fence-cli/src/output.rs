@@ -18,7 +18,7 @@ use crate::{
     copy::report::{Report, Warnings},
     error::{CopyError, Failure},
     info::{self, error::InfoError},
-    record::{Recording, error::RecordError},
+    record::{self, Recording, error::RecordError},
 };
 
 /// Wrong usage, or a request for help or the version.
@@ -96,17 +96,25 @@ pub(crate) fn analyzed(args: &AnalyzeArgs, result: &Result<Analysis, AnalyzeErro
     print_to(stdout, text.as_bytes(), status, ExitCode::from(2))
 }
 
-/// The end of `dma-fence record`. Standard output is the command's.
+/// The end of `dma-fence record`. Standard output is the command's, or the trace's.
 pub(crate) fn recorded(args: &RecordArgs, result: &Result<Recording, RecordError>) -> ExitCode {
     let recording = match result {
         Err(error) => return failed(error, false, &[]),
         Ok(recording) => recording,
     };
-    if let Some(warning) = recording.warning {
-        let _ = writeln!(io::stderr(), "dma-fence: warning: {warning}");
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "dma-fence: {}", record::summary(args, recording));
+    if recording.lost > 0 {
+        let _ = writeln!(
+            stderr,
+            "dma-fence: warning: {} events are lost: the buffer was full; --buffer-size {} is twice as large",
+            recording.lost,
+            args.buffer_size.saturating_mul(2)
+        );
     }
-    let (path, bytes) = (args.output.display(), recording.bytes);
-    let _ = writeln!(io::stderr(), "dma-fence: {bytes} bytes of events in '{path}'");
+    if let Some(warning) = recording.warning {
+        let _ = writeln!(stderr, "dma-fence: warning: {warning}");
+    }
     ExitCode::from(recording.exit_status)
 }
 
