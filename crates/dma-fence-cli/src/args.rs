@@ -1,5 +1,7 @@
 //! The command line.
 
+mod watch;
+
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -7,6 +9,8 @@ use std::{
 };
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::watch::{AFTER_WATCH, WatchArgs};
 
 /// Copy files through a pipeline in which every buffer is guarded by DMA fences; look at the kernel's fences.
 #[derive(Debug, Parser)]
@@ -22,6 +26,7 @@ pub(crate) enum Command {
     Info(InfoArgs),
     Record(RecordArgs),
     Analyze(AnalyzeArgs),
+    Watch(WatchArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete in

@@ -13,12 +13,14 @@ use serde_json::json;
 use crate::{
     analyze::{Analysis, error::AnalyzeError, text::Text},
     args::{
-        AFTER_ANALYZE, AFTER_HELP, AFTER_INFO, AFTER_RECORD, AnalyzeArgs, Cli, CopyArgs, RecordArgs,
+        AFTER_ANALYZE, AFTER_HELP, AFTER_INFO, AFTER_RECORD, AFTER_WATCH, AnalyzeArgs, Cli,
+        CopyArgs, RecordArgs,
     },
     copy::report::{Report, Warnings},
     error::{CopyError, Failure},
     info::{self, error::InfoError},
     record::{self, Recording, error::RecordError},
+    watch::{Watched, error::WatchError},
 };
 
 /// Wrong usage, or a request for help or the version.
@@ -118,6 +120,16 @@ pub(crate) fn recorded(args: &RecordArgs, result: &Result<Recording, RecordError
     ExitCode::from(recording.exit_status)
 }
 
+/// The end of `dma-fence watch`.
+pub(crate) fn watched(result: &Result<Watched, WatchError>) -> ExitCode {
+    match result {
+        Err(error) => failed(error, false, &[]),
+        Ok(Watched::Quit) => ExitCode::SUCCESS,
+        Ok(Watched::Interrupted(signal)) => ExitCode::from(128 + *signal as u8),
+        Ok(Watched::State(text)) => print(text.as_bytes()),
+    }
+}
+
 pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "dma-fence", &mut script);
@@ -133,6 +145,7 @@ pub(crate) fn manual() -> ExitCode {
         ("info", AFTER_INFO),
         ("record", AFTER_RECORD),
         ("analyze", AFTER_ANALYZE),
+        ("watch", AFTER_WATCH),
     ];
     let commands = commands.map(|(name, notes)| {
         (command.find_subcommand(name).expect("the command line has it").clone(), notes)
