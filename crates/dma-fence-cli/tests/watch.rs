@@ -202,11 +202,14 @@ fn keys_work_and_the_size_may_change() {
 
 #[test]
 fn an_error_is_said_on_a_terminal_that_is_as_it_was() {
-    let terminal = Terminal::start(&["--replay", "/proc/self/mem"]);
+    let files = Files::new();
+    let path = files.0.path().join("no.trace");
+    fs::write(&path, "a shopping list\n").unwrap();
+    let terminal = Terminal::start(&["--replay", path.to_str().unwrap()]);
     let (status, shown) = terminal.end();
     assert_eq!(status, Some(1));
     let end = shown.rfind("\x1b[?1049l").unwrap();
-    assert!(shown[end..].contains("dma-fence: error: cannot read"), "{shown:?}");
+    assert!(shown[end..].contains("no.trace has no events of fences"), "{shown:?}");
 }
 
 #[test]
@@ -246,6 +249,22 @@ fn the_end_of_tracing_may_be_said_from_outside() {
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.starts_with(&format!("{stuck} stuck  2 pending")), "{text}");
     }
+}
+
+#[test]
+fn packed_captures_can_be_replayed_and_a_pipe_too() {
+    let data =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../dma-fence-trace/tests/data/kms-freeze.txt.gz");
+    let args = ["--replay", data, "--once", "--end", "30"];
+    let text = String::from_utf8(watch(&args).output().unwrap().stdout).unwrap();
+    let root = text.lines().nth(4).unwrap();
+    assert!(root.starts_with('!') && root.contains("nv-prime-ring"), "{text}");
+
+    let mut child = watch(&["--replay", "-", "--once"]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(FROZEN.as_bytes()).unwrap();
+    let text = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert!(text.starts_with("2 stuck"), "{text}");
 }
 
 #[test]

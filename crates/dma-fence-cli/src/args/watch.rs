@@ -14,8 +14,8 @@ use crate::watch::Speed;
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_WATCH)]
 pub(crate) struct WatchArgs {
-    /// Show what happened in FILE: what `dma-fence record` has written, or any text of tracefs, trace-cmd
-    /// or perf
+    /// Show what happened in FILE: what `dma-fence record` has written, or any text of tracefs, trace-cmd or perf,
+    /// also packed with gzip, xz or zstd; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) replay: Option<PathBuf>,
 
@@ -79,6 +79,9 @@ Keys:
 
 Example: the frozen desktop of a bug report, ten times as fast
   dma-fence watch --replay freeze.trace --speed 10
+
+Example: another machine, as it happens
+  ssh root@that-machine dma-fence record -o - | dma-fence watch --replay - --speed max
 
 Example: in a script
   dma-fence watch --replay freeze.trace --once

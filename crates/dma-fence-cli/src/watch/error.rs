@@ -1,8 +1,8 @@
 //! Why there is nothing to watch.
 
-use std::{io, path::PathBuf};
+use std::io;
 
-use crate::{error::Failure, tracefs::error::TracefsError};
+use crate::{error::Failure, input::InputError, tracefs::error::TracefsError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WatchError {
@@ -15,8 +15,14 @@ pub(crate) enum WatchError {
     #[error("cannot read {name}: {cause}")]
     Read { name: String, cause: io::Error },
 
-    #[error("cannot read '{}': {cause}", path.display())]
-    Open { path: PathBuf, cause: io::Error },
+    #[error("{0}")]
+    Input(#[from] InputError),
+
+    #[error("{name} has no events of fences, and is no trace")]
+    NoTrace { name: String },
+
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
 
     #[error("cannot use the terminal: {0}")]
     Terminal(io::Error),
@@ -30,6 +36,8 @@ impl Failure for WatchError {
         match self {
             Self::NoTerminal => "usage",
             Self::Tracefs(error) => error.kind(),
+            Self::Input(error) => error.kind(),
+            Self::NoTrace { .. } => "no_trace",
             _ => "io",
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod error;
 mod fences;
+mod file;
 mod held;
 mod once;
 mod pace;
@@ -29,12 +30,13 @@ use dma_fence_trace::Options;
 
 use self::{
     error::WatchError,
+    file::{Background, Damage, Noted},
     pace::Pace,
     screen::Screen,
     session::Session,
-    source::{Live, Replay, Source},
+    source::{Live, Named, Replay, Source},
 };
-use crate::{args::WatchArgs, interrupt::Interrupt};
+use crate::{args::WatchArgs, input, interrupt::Interrupt};
 
 pub(crate) use self::pace::Speed;
 
@@ -67,10 +69,16 @@ fn open(args: &WatchArgs) -> Result<Source, WatchError> {
     let Some(path) = &args.replay else {
         return Ok(Source::Live(Live::create(args.buffer_size)?));
     };
-    let file = std::fs::File::open(path)
-        .map_err(|cause| WatchError::Open { path: path.clone(), cause })?;
+    let input = input::open(path)?;
     let speed = if args.once { Speed::Max } else { args.speed };
+    let damage = Damage::default();
+    let noted = Noted { input, damage: damage.clone() };
+    let reader: Box<dyn Read> = match args.once {
+        // There are no keys that it could keep waiting.
+        true => Box::new(noted),
+        false => Box::new(Background::start(noted).map_err(WatchError::Thread)?),
+    };
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let replay = Replay::new(Box::new(file) as Box<dyn Read>, Pace::new(speed), args.end);
-    Ok(Source::Replay(Box::new(replay), name))
+    let replay = Replay::new(reader, Pace::new(speed), args.end);
+    Ok(Source::Replay(Box::new(replay), Named { name, damage }))
 }

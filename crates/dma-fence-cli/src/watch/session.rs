@@ -140,6 +140,9 @@ impl Session {
         };
         let fed = self.source.feed(self.begin.elapsed(), || begin.elapsed() >= READING, to);
         self.fed = fed.map_err(|cause| WatchError::Read { name: self.source.name(), cause })?;
+        if self.fed == Fed::Ended && !self.model.is_trace() {
+            return Err(WatchError::NoTrace { name: self.source.name() });
+        }
         let is_frozen = self.paused && self.source.is_live();
         if any && !is_frozen {
             self.pictures.want();

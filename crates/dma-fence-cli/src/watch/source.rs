@@ -10,6 +10,7 @@ use dma_fence_trace::{Line, Reader};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{
+    file::Damage,
     held::{Held, time_of},
     pace::Pace,
     status::Replaying,
@@ -32,8 +33,13 @@ pub(super) enum Fed {
 /// One of the two.
 pub(super) enum Source {
     Live(Live),
-    /// With the file's name.
-    Replay(Box<Replay<Box<dyn Read>>>, String),
+    Replay(Box<Replay<Box<dyn Read>>>, Named),
+}
+
+/// A file's name, and what turned out to be wrong with it.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) damage: Damage,
 }
 
 impl Source {
@@ -64,7 +70,10 @@ impl Source {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Live(live) => live.name(),
-            Self::Replay(_, name) => name.clone(),
+            Self::Replay(_, Named { name, damage }) => match damage.get() {
+                Some(damage) => format!("{name} ({damage})"),
+                None => name.clone(),
+            },
         }
     }
 
@@ -192,9 +201,12 @@ impl<R: Read> Replay<R> {
         }
         let mut lines = 0;
         loop {
-            let line = match self.reader.next()? {
-                Some(line) => line,
-                None => match self.end_ns.take() {
+            let line = match self.reader.next() {
+                Ok(Some(line)) => line,
+                // From a pipe it may come later.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Fed::Waiting),
+                Err(error) => return Err(error),
+                Ok(None) => match self.end_ns.take() {
                     Some(time_ns) => Line::Ended { time_ns },
                     None => return Ok(Fed::Ended),
                 },
