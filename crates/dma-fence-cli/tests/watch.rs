@@ -21,7 +21,7 @@ use rustix::{
 const BIN: &str = env!("CARGO_BIN_EXE_dma-fence");
 
 /// Only ends what hangs.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// The worker of a display waits for a fence of another device, which does not signal.
 const FROZEN: &str = "\
@@ -55,25 +55,46 @@ fn watch(args: &[&str]) -> Command {
     command
 }
 
+/// The ends of a pseudo-terminal: whoever types and looks has the first one.
+fn pair() -> (OwnedFd, OwnedFd) {
+    let control = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&control).unwrap();
+    unlockpt(&control).unwrap();
+    let name = ptsname(&control, Vec::new()).unwrap();
+    let terminal =
+        rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
+            .unwrap();
+    let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal, size).unwrap();
+    (control, terminal)
+}
+
+/// The status, or `None` if it hangs.
+fn ended(mut child: Child) -> Option<Option<i32>> {
+    let begin = Instant::now();
+    while begin.elapsed() < LIMIT {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status.code());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    None
+}
+
 /// A terminal with the command in it.
 struct Terminal {
     keys: File,
     terminal: OwnedFd,
     modes: Termios,
     shown: Arc<Mutex<Vec<u8>>>,
-    child: Child,
+    /// Until its end is waited for.
+    child: Option<Child>,
 }
 
 impl Terminal {
     fn start(args: &[&str]) -> Self {
-        let control = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&control).unwrap();
-        unlockpt(&control).unwrap();
-        let name = ptsname(&control, Vec::new()).unwrap();
-        let terminal =
-            rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-        let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&terminal, size).unwrap();
+        let (control, terminal) = pair();
         let modes = tcgetattr(&terminal).unwrap();
         let side = || Stdio::from(terminal.try_clone().unwrap());
         let child = watch(args).stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
@@ -88,7 +109,7 @@ impl Terminal {
                 }
             }
         });
-        Terminal { keys, terminal, modes, shown, child }
+        Terminal { keys, terminal, modes, shown, child: Some(child) }
     }
 
     fn shown(&self) -> String {
@@ -114,33 +135,37 @@ impl Terminal {
         self.keys.write_all(keys).unwrap();
     }
 
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.child.as_ref().unwrap()), signal).unwrap();
+    }
+
     fn resize(&self, columns: u16, rows: u16) {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&self.terminal, size).unwrap();
         // It is not the one that the terminal belongs to, which the kernel would tell.
-        kill_process(Pid::from_child(&self.child), Signal::WINCH).unwrap();
+        self.signal(Signal::WINCH);
     }
 
     /// Waits for its end: its status. The terminal must be as it was.
     #[track_caller]
     fn end(mut self) -> (Option<i32>, String) {
-        let begin = Instant::now();
-        let status = loop {
-            match self.child.try_wait().unwrap() {
-                Some(status) => break status.code(),
-                None if begin.elapsed() > LIMIT => {
-                    self.child.kill().unwrap();
-                    panic!("it hangs: {:?}", self.shown());
-                }
-                None => thread::sleep(Duration::from_millis(5)),
-            }
-        };
+        let child = self.child.take().expect("it is taken here only");
+        let status = ended(child).unwrap_or_else(|| panic!("it hangs: {:?}", self.shown()));
         let modes = tcgetattr(&self.terminal).unwrap();
         assert_eq!(format!("{modes:?}"), format!("{:?}", self.modes));
         // Back from the second screen, with a cursor.
         self.wait_for("\x1b[?1049l");
         self.wait_for("\x1b[?25h");
         (status, self.shown())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Of a test that has failed.
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+        }
     }
 }
 
@@ -158,6 +183,29 @@ fn q_ends_it_and_the_terminal_is_as_it_was() {
 }
 
 #[test]
+fn it_ends_when_its_terminal_has_gone() {
+    let files = Files::new();
+    let path = files.frozen();
+    let args = ["--replay", path.to_str().unwrap(), "--speed", "max"];
+    let (keys, terminal) = pair();
+    let side = || Stdio::from(terminal.try_clone().unwrap());
+    // Not told by a signal.
+    let mut command = Command::new("env");
+    command.args(["--ignore-signal=HUP", BIN, "watch"]).args(args);
+    let child = command.stdin(side()).stdout(side()).stderr(Stdio::null()).spawn().unwrap();
+    let mut screen = File::from(keys);
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).contains("ENDED") {
+        let mut bytes = [0; 4096];
+        let len = screen.read(&mut bytes).unwrap();
+        shown.extend_from_slice(&bytes[..len]);
+    }
+    drop(screen);
+    drop(terminal);
+    assert_eq!(ended(child).unwrap(), Some(1));
+}
+
+#[test]
 fn so_it_is_after_an_interrupt_and_a_signal() {
     let files = Files::new();
     let args =
@@ -171,7 +219,7 @@ fn so_it_is_after_an_interrupt_and_a_signal() {
     for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
         let terminal = Terminal::start(&args);
         terminal.wait_for("Pending fences");
-        kill_process(Pid::from_child(&terminal.child), signal).unwrap();
+        terminal.signal(signal);
         assert_eq!(terminal.end().0, Some(status));
     }
 }

@@ -29,6 +29,11 @@ impl Pictures {
         self.fresh = true;
     }
 
+    /// Somebody has pressed a key for it: at once, whatever it costs.
+    pub(super) fn want_now(&mut self) {
+        *self = Self { interval: Duration::ZERO, fresh: true, ..*self };
+    }
+
     pub(super) fn is_due(&self, now: Duration, moving: bool) -> bool {
         self.due_in(now, moving).is_zero()
     }
@@ -97,5 +102,7 @@ mod tests {
         let mut pictures = made_at(1000, 1500);
         pictures.want();
         assert!(!pictures.is_due(ms(1500 + 3999), true) && pictures.is_due(ms(1500 + 4000), true));
+        pictures.want_now();
+        assert!(pictures.is_due(ms(1500), true), "but not if somebody has asked for it");
     }
 }

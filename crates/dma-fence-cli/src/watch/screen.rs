@@ -6,6 +6,7 @@ use ratatui::{
     DefaultTerminal, Frame,
     crossterm::event::{self, Event, KeyEvent},
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Given back on drop, as it was; a panic gives it back before it says what is wrong.
 pub(super) struct Screen(DefaultTerminal);
@@ -35,6 +36,9 @@ impl Screen {
 
     /// Waits for a key, but not for longer than `limit`.
     pub(super) fn input(&self, limit: Duration) -> io::Result<Option<Input>> {
+        if has_gone() {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "it has gone"));
+        }
         if !event::poll(limit)? {
             return Ok(None);
         }
@@ -44,6 +48,14 @@ impl Screen {
             _ => None,
         })
     }
+}
+
+/// Whether nobody is at the other end any more. Reading does not tell, and the signal that does may be ignored.
+fn has_gone() -> bool {
+    let stdout = io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    let asked = poll(&mut fds, Some(&Timespec::default()));
+    asked.is_ok() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
 impl Drop for Screen {

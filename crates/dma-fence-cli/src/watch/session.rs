@@ -127,7 +127,7 @@ impl Session {
             Command::Faster => self.source.faster(),
             Command::Slower => self.source.slower(),
         }
-        self.pictures.want();
+        self.pictures.want_now();
     }
 
     /// The kernel's events are read while it is paused, too: its buffer would overflow.
