@@ -1,5 +1,7 @@
 //! The command line.
 
+mod watch;
+
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -7,6 +9,8 @@ use std::{
 };
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::watch::{AFTER_WATCH, WatchArgs};
 
 /// Copy files through a pipeline in which every buffer is guarded by DMA fences; look at the kernel's fences.
 #[derive(Debug, Parser)]
@@ -22,6 +26,7 @@ pub(crate) enum Command {
     Info(InfoArgs),
     Record(RecordArgs),
     Analyze(AnalyzeArgs),
+    Watch(WatchArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete in
@@ -233,7 +238,7 @@ JSON fields of a failure:
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_RECORD)]
 pub(crate) struct RecordArgs {
-    /// Where to
+    /// Where to: a file, which is overwritten, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "dma-fence.trace")]
     pub(crate) output: PathBuf,
 
@@ -259,8 +264,15 @@ The file is the text of the kernel's trace_pipe, with the events dma_fence:* and
 clock CLOCK_MONOTONIC. Where events were lost because the buffer was full it says so. Its last line
 says when the recording ended.
 
+Ctrl-C and SIGTERM end the recording, and the command with it; a second one kills a command that does
+not want to end. With -o - the command's standard output goes to standard error.
+
 Example: what does the desktop wait for?
   sudo dma-fence record -o freeze.trace --seconds 10
+  dma-fence analyze freeze.trace
+
+Example: the same of another machine
+  ssh root@that-machine dma-fence record -o - --seconds 10 > freeze.trace
 
 Exit status:
   0    recorded; with a command, the command's own (128 and the signal's number if one ended it)

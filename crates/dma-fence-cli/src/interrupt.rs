@@ -36,6 +36,14 @@ impl Interrupt {
             signal => Some(signal as i32),
         }
     }
+
+    /// The same, once: the next call tells of another one.
+    pub(crate) fn take(&self) -> Option<i32> {
+        match self.0.swap(0, Ordering::Relaxed) {
+            0 => None,
+            signal => Some(signal as i32),
+        }
+    }
 }
 
 /// Whether `signal` was ignored when this process started, as /proc/self/status tells.

@@ -11,6 +11,8 @@ mod input;
 mod interrupt;
 mod output;
 mod record;
+mod tracefs;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Command::Info(args) => output::shown(args.json, &info::run(&args)),
         Command::Analyze(args) => output::analyzed(&args, &analyze::run(&args)),
         Command::Record(args) => output::recorded(&args, &record::run(&args)),
+        Command::Watch(args) => output::watched(&watch::run(&args)),
         Command::Completions { shell } => output::completions(shell),
         Command::Man => output::manual(),
     }

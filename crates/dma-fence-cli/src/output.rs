@@ -13,12 +13,14 @@ use serde_json::json;
 use crate::{
     analyze::{Analysis, error::AnalyzeError, text::Text},
     args::{
-        AFTER_ANALYZE, AFTER_HELP, AFTER_INFO, AFTER_RECORD, AnalyzeArgs, Cli, CopyArgs, RecordArgs,
+        AFTER_ANALYZE, AFTER_HELP, AFTER_INFO, AFTER_RECORD, AFTER_WATCH, AnalyzeArgs, Cli,
+        CopyArgs, RecordArgs,
     },
     copy::report::{Report, Warnings},
     error::{CopyError, Failure},
     info::{self, error::InfoError},
-    record::{Recording, error::RecordError},
+    record::{self, Recording, error::RecordError},
+    watch::{Watched, error::WatchError},
 };
 
 /// Wrong usage, or a request for help or the version.
@@ -96,18 +98,36 @@ pub(crate) fn analyzed(args: &AnalyzeArgs, result: &Result<Analysis, AnalyzeErro
     print_to(stdout, text.as_bytes(), status, ExitCode::from(2))
 }
 
-/// The end of `dma-fence record`. Standard output is the command's.
+/// The end of `dma-fence record`. Standard output is the command's, or the trace's.
 pub(crate) fn recorded(args: &RecordArgs, result: &Result<Recording, RecordError>) -> ExitCode {
     let recording = match result {
         Err(error) => return failed(error, false, &[]),
         Ok(recording) => recording,
     };
-    if let Some(warning) = recording.warning {
-        let _ = writeln!(io::stderr(), "dma-fence: warning: {warning}");
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "dma-fence: {}", record::summary(args, recording));
+    if recording.lost > 0 {
+        let _ = writeln!(
+            stderr,
+            "dma-fence: warning: {} events are lost: the buffer was full; --buffer-size {} is twice as large",
+            recording.lost,
+            args.buffer_size.saturating_mul(2)
+        );
     }
-    let (path, bytes) = (args.output.display(), recording.bytes);
-    let _ = writeln!(io::stderr(), "dma-fence: {bytes} bytes of events in '{path}'");
+    if let Some(warning) = recording.warning {
+        let _ = writeln!(stderr, "dma-fence: warning: {warning}");
+    }
     ExitCode::from(recording.exit_status)
+}
+
+/// The end of `dma-fence watch`.
+pub(crate) fn watched(result: &Result<Watched, WatchError>) -> ExitCode {
+    match result {
+        Err(error) => failed(error, false, &[]),
+        Ok(Watched::Quit) => ExitCode::SUCCESS,
+        Ok(Watched::Interrupted(signal)) => ExitCode::from(128 + *signal as u8),
+        Ok(Watched::State(text)) => print(text.as_bytes()),
+    }
 }
 
 pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
@@ -125,6 +145,7 @@ pub(crate) fn manual() -> ExitCode {
         ("info", AFTER_INFO),
         ("record", AFTER_RECORD),
         ("analyze", AFTER_ANALYZE),
+        ("watch", AFTER_WATCH),
     ];
     let commands = commands.map(|(name, notes)| {
         (command.find_subcommand(name).expect("the command line has it").clone(), notes)

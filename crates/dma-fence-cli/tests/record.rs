@@ -7,10 +7,11 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output, Stdio},
+    sync::MutexGuard,
     time::Duration,
 };
 
-use common::{in_time, or_skip};
+use common::{alone, in_time, or_skip};
 use dma_fence_linux::Vgem;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -30,13 +31,21 @@ fn succeeds(output: &Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// What goes when a test ends: its directory, and then others' turn begins, who look at the same settings.
+type Kept = (tempfile::TempDir, MutexGuard<'static, ()>);
+
 /// A machine with fences and tracefs, and a file to record to.
-fn machine() -> Option<(Vgem, tempfile::TempDir, String)> {
+fn machine() -> Option<(Vgem, Kept, String)> {
     let vgem = or_skip("vgem", Vgem::open())?;
+    tracefs().map(|(dir, file)| (vgem, dir, file))
+}
+
+/// A machine with tracefs, and a file to record to.
+fn tracefs() -> Option<(Kept, String)> {
     or_skip("tracefs", fs::metadata(format!("{TRACEFS}/events/dma_fence")))?;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("trace").to_str().unwrap().to_owned();
-    Some((vgem, dir, file))
+    Some(((dir, alone()), file))
 }
 
 /// What others have set there, and what is left behind.
@@ -73,7 +82,7 @@ fn a_fence_is_made_and_signaled() {
 
 #[test]
 fn the_status_is_that_of_the_command() {
-    let Some((_vgem, _dir, file)) = machine() else { return };
+    let Some((_dir, file)) = tracefs() else { return };
     for (script, status) in [("exit 7", 7), ("kill -9 $$", 137)] {
         let output = record(&["-o", &file, "--", "sh", "-c", script]).output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{script}");
@@ -85,7 +94,7 @@ fn the_status_is_that_of_the_command() {
 
 #[test]
 fn it_ends_when_the_time_is_over_or_a_signal_comes() {
-    let Some((_vgem, _dir, file)) = machine() else { return };
+    let Some((_dir, file)) = tracefs() else { return };
     let before = settings();
     succeeds(&record(&["-o", &file, "--seconds", "100ms"]).output().unwrap());
     for signal in [Signal::INT, Signal::TERM] {
@@ -101,7 +110,7 @@ fn it_ends_when_the_time_is_over_or_a_signal_comes() {
 
 #[test]
 fn what_cannot_be_written_leaves_nothing_behind() {
-    let Some((_vgem, _dir, _)) = machine() else { return };
+    let Some((_dir, _)) = tracefs() else { return };
     let before = settings();
     for path in ["/no/such/directory/trace", "/dev/full"] {
         let output = record(&["-o", path, "--seconds", "0.1"]).output().unwrap();
@@ -109,4 +118,51 @@ fn what_cannot_be_written_leaves_nothing_behind() {
         assert!(String::from_utf8_lossy(&output.stderr).contains(path), "{path}");
         assert_eq!(settings(), before);
     }
+}
+
+#[test]
+fn a_recording_that_does_not_begin_leaves_an_older_one_alone() {
+    let Some((_dir, file)) = tracefs() else { return };
+    fs::write(&file, "an older recording").unwrap();
+    let output = record(&["-o", &file, "--", "/no/such/command"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "an older recording");
+    succeeds(&record(&["-o", &file, "--seconds", "0.1"]).output().unwrap());
+    assert!(!fs::read_to_string(&file).unwrap().contains("older"));
+}
+
+#[test]
+fn standard_output_has_the_trace_and_nothing_else() {
+    let Some(_tracefs) = tracefs() else { return };
+    let output = record(&["-o", "-", "--", "echo", "said by the command"]).output().unwrap();
+    succeeds(&output);
+    let (stdout, stderr) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+    let stdout = String::from_utf8(stdout).unwrap();
+    assert!(stdout.lines().last().unwrap().starts_with("# tracing ended at "), "{stdout}");
+    assert!(!stdout.contains("said by") && stderr.contains("said by"), "{stdout}{stderr}");
+    assert!(!Path::new("-").exists());
+}
+
+#[test]
+fn the_next_command_is_named() {
+    let Some((_dir, file)) = tracefs() else { return };
+    let output = record(&["-o", &file, "--seconds", "0.1"]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(&format!("dma-fence analyze {file}")), "{stderr}");
+}
+
+#[test]
+fn a_command_that_does_not_want_to_end_is_killed_by_the_second_signal() {
+    let Some((_dir, file)) = tracefs() else { return };
+    let before = settings();
+    let ready = format!("{file}.ready");
+    let script = format!("trap '' INT; : > '{ready}'; while :; do sleep 0.1; done");
+    let mut child = record(&["-o", &file, "--", "sh", "-c", &script]).spawn().unwrap();
+    in_time(LIMIT, || Path::new(&ready).exists());
+    let interrupt = || kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    interrupt();
+    // Nothing is left of the recording, although the command is there.
+    in_time(LIMIT, || settings() == before);
+    interrupt();
+    assert_eq!(child.wait().unwrap().code(), Some(137));
 }

@@ -1,25 +1,32 @@
 //! `dma-fence record`, from top to bottom.
 
 pub(crate) mod error;
-mod instance;
+mod output;
 mod victim;
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Read, Write},
-    path::Path,
+    io::{self, Write},
     time::{Duration, Instant},
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 
-use self::{error::RecordError, instance::Instance, victim::Victim};
-use crate::{args::RecordArgs, interrupt::Interrupt};
+use self::{
+    error::RecordError,
+    output::{Output, Written},
+    victim::{Stdout, Victim},
+};
+use crate::{args::RecordArgs, interrupt::Interrupt, tracefs::Instance};
+
+pub(crate) use self::output::is_stdout;
 
 /// What was recorded.
 pub(crate) struct Recording {
-    pub(crate) bytes: u64,
+    pub(crate) written: Written,
+    pub(crate) took: Duration,
+    /// How many events the kernel had no room for.
+    pub(crate) lost: u64,
     /// What to know before one draws conclusions from it.
     pub(crate) warning: Option<&'static str>,
     /// That of the command, if there was one.
@@ -34,26 +41,41 @@ const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 pub(crate) fn run(args: &RecordArgs) -> Result<Recording, RecordError> {
     let interrupt = Interrupt::install().map_err(RecordError::Signals)?;
     let instance = Instance::create(args.buffer_size)?;
-    let mut output = Output::create(&args.output)?;
+    let mut output = Output::open(&args.output)?;
     let mut pipe = instance.pipe()?;
-    let mut victim = Victim::start(&args.command)?;
+    let stdout = if is_stdout(&args.output) { Stdout::Stderr } else { Stdout::Ours };
+    let mut victim = Victim::start(&args.command, stdout)?;
+    output.begin()?;
+    announce(args);
     let begin = Instant::now();
-    loop {
+    let signal = loop {
         output.take(&mut pipe)?;
-        if interrupt.signal().is_some() || victim.has_ended()? || is_over(begin, args.seconds) {
-            break;
+        let signal = interrupt.take();
+        if signal.is_some() || victim.has_ended()? || is_over(begin, args.seconds) {
+            break signal;
         }
         // Woken early or not at all, it looks again.
         let _ = poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&TICK));
-    }
+    };
     instance.stop()?;
-    let end = clock_gettime(ClockId::Monotonic);
+    let (took, end) = (begin.elapsed(), clock_gettime(ClockId::Monotonic));
     output.take(&mut pipe)?;
     let end = end.tv_sec as u64 * 1_000_000_000 + end.tv_nsec as u64;
     output.write(ended_at(end).as_bytes())?;
-    let bytes = output.finish()?;
-    let exit_status = victim.end(interrupt.signal())?;
-    Ok(Recording { bytes, warning: instance.warning(), exit_status })
+    let written = output.finish()?;
+    let (lost, warning) = (instance.lost(), instance.warning());
+    // Before the command has ended: it may not want to.
+    drop(pipe);
+    drop(instance);
+    let exit_status = victim.end(signal, &interrupt)?;
+    Ok(Recording { written, took, lost, warning, exit_status })
+}
+
+/// For whoever would wait for something to happen.
+fn announce(args: &RecordArgs) {
+    if args.command.is_empty() && args.seconds.is_none() {
+        let _ = writeln!(io::stderr(), "dma-fence: recording; Ctrl-C ends it");
+    }
 }
 
 /// The last line of a trace, which the kernel does not write; never before an event in it.
@@ -66,46 +88,47 @@ fn is_over(begin: Instant, limit: Option<u64>) -> bool {
     limit.is_some_and(|nanos| begin.elapsed() >= Duration::from_nanos(nanos))
 }
 
-/// The file that the trace goes to.
-struct Output<'a> {
-    path: &'a Path,
-    file: BufWriter<File>,
-    bytes: u64,
+/// One line about a recording, and what to do with it.
+pub(crate) fn summary(args: &RecordArgs, recording: &Recording) -> String {
+    let Written { bytes, lines } = recording.written;
+    let what = match lines {
+        0 => "nobody used a fence".to_owned(),
+        lines => format!("{lines} lines of events ({bytes} bytes)"),
+    };
+    let seconds = recording.took.as_secs_f64();
+    if is_stdout(&args.output) {
+        return format!("{what} in {seconds:.1} s");
+    }
+    let path = shell_word(&args.output.to_string_lossy());
+    format!("{what} in {seconds:.1} s; next: dma-fence analyze {path}")
 }
 
-impl<'a> Output<'a> {
-    fn create(path: &'a Path) -> Result<Self, RecordError> {
-        let file = File::create(path).map_err(RecordError::output(path))?;
-        Ok(Output { path, file: BufWriter::new(file), bytes: 0 })
+/// As a shell takes it for one word.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        return text.to_owned();
     }
-
-    /// Takes what there is; the kernel forgets what was taken.
-    fn take(&mut self, pipe: &mut File) -> Result<(), RecordError> {
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            match pipe.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(len) => self.write(&buffer[..len])?,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => return Err(RecordError::Tracefs { file: "trace_pipe", cause }),
-            }
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
-        self.bytes += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(RecordError::output(self.path))
-    }
-
-    fn finish(mut self) -> Result<u64, RecordError> {
-        self.file.flush().map_err(RecordError::output(self.path))?;
-        Ok(self.bytes)
-    }
+    let path = if text.starts_with('-') { format!("./{text}") } else { text.to_owned() };
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_command_can_be_pasted() {
+        for (path, word) in [
+            ("dma-fence.trace", "dma-fence.trace"),
+            ("/tmp/a b", "'/tmp/a b'"),
+            ("it's", r"'it'\''s'"),
+            ("-x", "'./-x'"),
+        ] {
+            assert_eq!(shell_word(path), word);
+        }
+    }
+
     #[test]
     fn no_event_is_after_the_end() {
         for (nanos, end) in [
@@ -113,7 +136,7 @@ mod tests {
             (9_000_001_001, "# tracing ended at 9.000002\n"),
             (9_999_999_001, "# tracing ended at 10.000000\n"),
         ] {
-            assert_eq!(super::ended_at(nanos), end);
+            assert_eq!(ended_at(nanos), end);
         }
     }
 }

@@ -2,24 +2,43 @@
 
 use std::{
     ffi::OsString,
+    io,
+    os::fd::AsFd,
     os::unix::process::ExitStatusExt,
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::error::RecordError;
+use crate::interrupt::Interrupt;
+
+/// How long nobody looks whether the command has ended.
+const TICK: Duration = Duration::from_millis(20);
 
 /// Without a command there is nothing to end.
 pub(super) struct Victim(Option<Child>);
 
+/// Where the command's standard output goes.
+#[derive(Clone, Copy)]
+pub(super) enum Stdout {
+    Ours,
+    /// To standard error: ours is the trace's.
+    Stderr,
+}
+
 impl Victim {
-    pub(super) fn start(command: &[OsString]) -> Result<Self, RecordError> {
+    pub(super) fn start(command: &[OsString], stdout: Stdout) -> Result<Self, RecordError> {
         let Some((program, args)) = command.split_first() else { return Ok(Victim(None)) };
-        let child = Command::new(program).args(args).spawn();
-        child
-            .map(|child| Victim(Some(child)))
-            .map_err(|cause| RecordError::Command { program: program.clone(), cause })
+        let cannot = |cause| RecordError::Command { program: program.clone(), cause };
+        let mut command = Command::new(program);
+        if let Stdout::Stderr = stdout {
+            let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(cannot)?;
+            command.stdout(Stdio::from(stderr));
+        }
+        command.args(args).spawn().map(|child| Victim(Some(child))).map_err(cannot)
     }
 
     pub(super) fn has_ended(&mut self) -> Result<bool, RecordError> {
@@ -27,16 +46,42 @@ impl Victim {
         child.try_wait().map(|status| status.is_some()).map_err(RecordError::Wait)
     }
 
-    /// Waits for its end; a signal that ended the recording ends the command, too. Its exit status, as a shell
-    /// tells it.
-    pub(super) fn end(self, signal: Option<i32>) -> Result<u8, RecordError> {
-        let Some(mut child) = self.0 else { return Ok(0) };
+    /// Waits for its end; a signal that ended the recording ends the command, too, and another one ends it if
+    /// it does not want to. Its exit status, as a shell tells it.
+    pub(super) fn end(
+        mut self,
+        signal: Option<i32>,
+        interrupt: &Interrupt,
+    ) -> Result<u8, RecordError> {
+        let Some(mut child) = self.0.take() else { return Ok(0) };
         if let Some(signal) = signal.and_then(Signal::from_named_raw) {
-            // It may have ended meanwhile.
-            let _ = kill_process(Pid::from_child(&child), signal);
+            kill(&child, signal);
         }
-        child.wait().map(status_of).map_err(RecordError::Wait)
+        loop {
+            if let Some(status) = child.try_wait().map_err(RecordError::Wait)? {
+                return Ok(status_of(status));
+            }
+            if interrupt.take().is_some() {
+                kill(&child, Signal::KILL);
+            }
+            thread::sleep(TICK);
+        }
     }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        // The recording has failed, and nobody will wait for the command: it must not go on behind the shell's
+        // back.
+        if let Some(child) = &self.0 {
+            kill(child, Signal::TERM);
+        }
+    }
+}
+
+/// A process that has ended meanwhile keeps its number until it is waited for.
+fn kill(child: &Child, signal: Signal) {
+    let _ = kill_process(Pid::from_child(child), signal);
 }
 
 fn status_of(status: ExitStatus) -> u8 {

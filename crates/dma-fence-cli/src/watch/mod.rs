@@ -1,0 +1,84 @@
+//! `dma-fence watch`, from top to bottom.
+
+pub(crate) mod error;
+mod fences;
+mod file;
+mod held;
+mod once;
+mod pace;
+mod pictures;
+mod rates;
+#[cfg(test)]
+mod sample;
+mod screen;
+mod session;
+mod source;
+mod state;
+mod status;
+mod table;
+mod text;
+mod timelines;
+mod view;
+mod words;
+
+use std::{
+    io::{self, IsTerminal, Read},
+    time::Duration,
+};
+
+use dma_fence_trace::Options;
+
+use self::{
+    error::WatchError,
+    file::{Background, Damage, Noted},
+    pace::Pace,
+    screen::Screen,
+    session::Session,
+    source::{Live, Named, Replay, Source},
+};
+use crate::{args::WatchArgs, input, interrupt::Interrupt};
+
+pub(crate) use self::pace::Speed;
+
+/// How it ended.
+pub(crate) enum Watched {
+    Quit,
+    /// By a signal.
+    Interrupted(i32),
+    /// `--once`
+    State(String),
+}
+
+/// Shows what fences are up to until somebody has seen enough.
+pub(crate) fn run(args: &WatchArgs) -> Result<Watched, WatchError> {
+    if !args.once && !io::stdout().is_terminal() {
+        return Err(WatchError::NoTerminal);
+    }
+    let interrupt = Interrupt::install().map_err(WatchError::Signals)?;
+    let source = open(args)?;
+    let options = Options { threshold_ns: args.threshold, ..Options::default() };
+    let session = Session::new(source, options);
+    if args.once {
+        return session.once(Duration::from_nanos(args.seconds), &interrupt);
+    }
+    let screen = Screen::take().map_err(WatchError::Terminal)?;
+    session.run(screen, &interrupt)
+}
+
+fn open(args: &WatchArgs) -> Result<Source, WatchError> {
+    let Some(path) = &args.replay else {
+        return Ok(Source::Live(Live::create(args.buffer_size)?));
+    };
+    let input = input::open(path)?;
+    let speed = if args.once { Speed::Max } else { args.speed };
+    let damage = Damage::default();
+    let noted = Noted { input, damage: damage.clone() };
+    let reader: Box<dyn Read> = match args.once {
+        // There are no keys that it could keep waiting.
+        true => Box::new(noted),
+        false => Box::new(Background::start(noted).map_err(WatchError::Thread)?),
+    };
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let replay = Replay::new(reader, Pace::new(speed), args.end);
+    Ok(Source::Replay(Box::new(replay), Named { name, damage }))
+}
