@@ -12,6 +12,7 @@ use std::fmt;
 use std::str;
 
 use crate::event::{Event, FenceStep, JobStep};
+use memchr::memchr;
 use prefix::Prefix;
 
 /// What a line says.
@@ -168,15 +169,18 @@ enum Step {
 
 /// The event's step and what it says, if it is one of ours.
 fn named(event: &str) -> Option<(Step, &str)> {
-    let (name, body) = event.split_once(' ').unwrap_or((event, ""));
+    let end = memchr(b' ', event.as_bytes()).unwrap_or(event.len());
+    let (name, body) = event.split_at(end);
     let name = name.strip_suffix(':')?;
     // `perf` says the system too, and others may have events of the same name.
-    let name = match name.split_once(':') {
-        None => name,
-        Some(("dma_fence" | "gpu_scheduler", name)) => name,
-        Some(_) => return None,
-    };
-    Some((step(name)?, body.trim_start_matches(' ')))
+    let system = name.strip_prefix("dma_fence:").or_else(|| name.strip_prefix("gpu_scheduler:"));
+    Some((step(system.unwrap_or(name))?, without_blanks(body)))
+}
+
+/// Without blanks before it.
+fn without_blanks(text: &str) -> &str {
+    let first = text.bytes().position(|byte| byte != b' ');
+    &text[first.unwrap_or(text.len())..]
 }
 
 fn step(name: &str) -> Option<Step> {

@@ -8,7 +8,7 @@ use crate::event::FenceId;
 use crate::report::Verdicts;
 
 /// How many settled fences are kept, for events that come later than they should.
-const KEPT: usize = 1 << 12;
+const KEPT: usize = 1 << 10;
 /// How many are remembered that were lost, or had an error.
 const MOST_ODD: usize = 4096;
 
