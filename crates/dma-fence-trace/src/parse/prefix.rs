@@ -12,7 +12,7 @@
 
 use super::{Problem, time, without_blanks};
 use crate::event::Task;
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 #[derive(PartialEq, Debug)]
 pub(super) struct Prefix<'a> {
@@ -31,9 +31,9 @@ pub(super) fn split(line: &str) -> Option<Prefix<'_>> {
 /// As nearly all are: quickly. `None` if there is anything unusual about it.
 fn usual(line: &str) -> Option<Prefix<'_>> {
     let bytes = line.as_bytes();
-    // The first colon, so that none before it can be the one.
-    let colon = memchr(b':', bytes)?;
-    let event = without_blanks(line[colon + 1..].strip_prefix(' ')?);
+    // The first that can be the one.
+    let colon = memchr_iter(b':', bytes).find(|colon| bytes.get(colon + 1) == Some(&b' '))?;
+    let event = without_blanks(&line[colon + 2..]);
     let (head, time) = time_behind(&bytes[..colon])?;
     let (head, cpu) = cpu_behind(without_flags(head)?)?;
     let last = bytes[..head].iter().rposition(|byte| *byte != b' ')?;
@@ -189,6 +189,8 @@ mod tests {
             "a-1 (     45)",
             "<idle>-0 (-------)",
             "a: 1.000000: b-1",
+            "X:cs0-7",
+            "a: b-7",
             "a [001] ..... 1.000000-7",
             "a    11",
             "a 4/11",
