@@ -9,7 +9,6 @@ mod tests;
 mod time;
 
 use std::fmt;
-use std::str;
 
 use crate::event::{Event, FenceStep, JobStep};
 use memchr::memchr;
@@ -120,7 +119,7 @@ impl Parser {
     /// [`Foreign`](Line::Foreign) or [`Malformed`](Line::Malformed).
     pub fn line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
         let line = line.trim_ascii_end();
-        match str::from_utf8(line) {
+        match simdutf8::basic::from_utf8(line) {
             Ok(line) => read(line),
             Err(_) => {
                 self.repaired.clear();

@@ -37,8 +37,25 @@ fn usual(line: &str) -> Option<Prefix<'_>> {
     let (head, time) = time_behind(&bytes[..colon])?;
     let (head, cpu) = cpu_behind(without_flags(head)?)?;
     let last = bytes[..head].iter().rposition(|byte| *byte != b' ')?;
-    let task = task(&line[..last + 1])?;
+    let text = &line[..last + 1];
+    let task = usual_task(text).or_else(|| task(text))?;
     Some(Prefix { task, cpu: Some(cpu), time: Ok(time), event })
+}
+
+/// `COMM-PID`
+fn usual_task(text: &str) -> Option<Task<'_>> {
+    let bytes = text.as_bytes();
+    let dash = bytes.iter().rposition(|byte| !byte.is_ascii_digit())?;
+    let number = &bytes[dash + 1..];
+    if bytes[dash] != b'-' || !(1..10).contains(&number.len()) {
+        return None;
+    }
+    let is_name = |byte: &u8| *byte != b' ';
+    let name = match bytes[..dash].iter().position(is_name) {
+        Some(first) => &text[first..=bytes[..dash].iter().rposition(is_name)?],
+        None => "",
+    };
+    Some(Task { comm: name, pid: Some(digits(number)? as u32) })
 }
 
 /// `9.578000` at the end, in nanoseconds, and what is before it.
@@ -195,6 +212,8 @@ mod tests {
             "a    11",
             "a 4/11",
             "-1",
+            "  -1",
+            "a-1234567890",
             "a",
             "x\t-1 ",
             "\u{a0}-1",
