@@ -202,6 +202,7 @@ fn completions_and_the_manual() {
         "Exit status",
         "DMA\\-FENCE INFO",
         "write_waits_for",
+        "DMA\\-FENCE WATCH",
     ] {
         assert!(page.contains(word), "no {word:?} in the manual");
     }

@@ -4,6 +4,7 @@
 mod common;
 
 use std::{
+    cell::RefCell,
     fs,
     path::Path,
     process::{Command, Output, Stdio},
@@ -133,14 +134,15 @@ fn a_recording_that_does_not_begin_leaves_an_older_one_alone() {
 
 #[test]
 fn standard_output_has_the_trace_and_nothing_else() {
-    let Some(_tracefs) = tracefs() else { return };
-    let output = record(&["-o", "-", "--", "echo", "said by the command"]).output().unwrap();
+    let Some((dir, _)) = tracefs() else { return };
+    let mut command = record(&["-o", "-", "--", "echo", "said by the command"]);
+    let output = command.current_dir(dir.0.path()).output().unwrap();
     succeeds(&output);
     let (stdout, stderr) = (output.stdout, String::from_utf8(output.stderr).unwrap());
     let stdout = String::from_utf8(stdout).unwrap();
     assert!(stdout.lines().last().unwrap().starts_with("# tracing ended at "), "{stdout}");
     assert!(!stdout.contains("said by") && stderr.contains("said by"), "{stdout}{stderr}");
-    assert!(!Path::new("-").exists());
+    assert!(!dir.0.path().join("-").exists());
 }
 
 #[test]
@@ -157,12 +159,14 @@ fn a_command_that_does_not_want_to_end_is_killed_by_the_second_signal() {
     let before = settings();
     let ready = format!("{file}.ready");
     let script = format!("trap '' INT; : > '{ready}'; while :; do sleep 0.1; done");
-    let mut child = record(&["-o", &file, "--", "sh", "-c", &script]).spawn().unwrap();
+    let child = record(&["-o", &file, "--", "sh", "-c", &script]).spawn().unwrap();
+    let child = RefCell::new(child);
     in_time(LIMIT, || Path::new(&ready).exists());
-    let interrupt = || kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let interrupt = || kill_process(Pid::from_child(&child.borrow()), Signal::INT).unwrap();
     interrupt();
     // Nothing is left of the recording, although the command is there.
     in_time(LIMIT, || settings() == before);
     interrupt();
-    assert_eq!(child.wait().unwrap().code(), Some(137));
+    in_time(LIMIT, || child.borrow_mut().try_wait().unwrap().is_some());
+    assert_eq!(child.into_inner().wait().unwrap().code(), Some(137));
 }

@@ -88,3 +88,27 @@ fn status_of(status: ExitStatus) -> u8 {
     let by_signal = || status.signal().map_or(1, |signal| 128 + signal);
     status.code().unwrap_or_else(by_signal) as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, time::Instant};
+
+    #[test]
+    fn a_command_does_not_outlive_a_recording_that_fails() {
+        let command = ["sleep", "1000"].map(OsString::from);
+        let victim = Victim::start(&command, Stdout::Ours).unwrap();
+        let pid = victim.0.as_ref().unwrap().id();
+        drop(victim);
+        // Until it is waited for, which nobody does, it is a zombie.
+        let runs = || {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|state| state.starts_with(['S', 'R', 'D']))
+        };
+        let begin = Instant::now();
+        while runs() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it goes on");
+            thread::sleep(TICK);
+        }
+    }
+}

@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn everything_that_the_screen_shows() {
-        let status = Status { name: "x.trace".into(), paused: false, replay: None };
+        let status =
+            Status { name: "x.trace".into(), paused: false, watched_ns: None, replay: None };
         let shown = text(&frozen(), &status);
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[0], status.line(&frozen()));

@@ -162,7 +162,13 @@ impl Session {
     }
 
     fn status(&self) -> Status {
-        Status { name: self.source.name(), paused: self.paused, replay: self.source.replaying() }
+        let watched = self.begin.elapsed().as_nanos() as u64;
+        Status {
+            name: self.source.name(),
+            paused: self.paused,
+            watched_ns: self.source.is_live().then_some(watched),
+            replay: self.source.replaying(),
+        }
     }
 
     fn draw(&self, screen: &mut Screen, report: &Report) -> Result<(), WatchError> {

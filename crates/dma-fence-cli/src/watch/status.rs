@@ -17,6 +17,8 @@ pub(super) struct Status {
     /// The file, or the kernel.
     pub(super) name: String,
     pub(super) paused: bool,
+    /// How long the kernel has been watched: it may be long before anything happens.
+    pub(super) watched_ns: Option<u64>,
     /// Of a replay.
     pub(super) replay: Option<Replaying>,
 }
@@ -36,7 +38,7 @@ impl Status {
         let mut parts = vec![
             format!("{} stuck", count(Fence::is_stuck)),
             format!("{} pending", count(is_listed)),
-            duration(report.span_ns),
+            duration(self.watched_ns.unwrap_or(report.span_ns)),
         ];
         match self.replay {
             Some(Replaying { ended: true, .. }) => parts.push("ENDED".into()),
@@ -64,13 +66,20 @@ mod tests {
 
     #[test]
     fn what_the_first_line_says() {
-        let mut status = Status { name: "the kernel".into(), paused: false, replay: None };
+        let mut status = Status {
+            name: "the kernel".into(),
+            paused: false,
+            watched_ns: Some(7_000_000_000),
+            replay: None,
+        };
         let line = status.line(&frozen());
-        assert_eq!(line, "2 stuck  3 pending  1 m 00 s  304001 events  12 lost  the kernel");
+        assert_eq!(line, "2 stuck  3 pending  7.0 s  304001 events  12 lost  the kernel");
         let mut replaying =
             Replaying { speed: Speed::Times(0.5), ended: false, silence_ns: Some(2_500_000_000) };
-        status = Status { name: "a\x1b.trace".into(), paused: true, replay: Some(replaying) };
+        status.name = "a\x1b.trace".into();
+        (status.paused, status.watched_ns, status.replay) = (true, None, Some(replaying));
         let line = status.line(&frozen());
+        assert!(line.starts_with("2 stuck  3 pending  1 m 00 s  "), "{line}");
         assert!(
             line.contains("  ×0.5  PAUSED  304001 events  12 lost  next event in 2.5 s  "),
             "{line}"

@@ -241,6 +241,11 @@ Made 42.0 s ago by game-77.";
     fn a_circle_of_blame_ends() {
         let mut report = frozen();
         let to_display = Blame { fence: sample::id(2, 9), because: Because::Member };
+        report.fences[2].blamed_on = vec![to_display];
+        let text = told(&report, 2);
+        for link in ["2:9 waits for 7:3", "7:3 waits for 2:9"] {
+            assert_eq!(text.matches(link).count(), 1, "there and back:\n{text}");
+        }
         report.fences[2].blamed_on = vec![to_display; 100];
         assert!(told(&report, 2).lines().count() < LINKS + 10);
         let unknown = Blame { fence: sample::id(9, 9), because: Because::Dependency };

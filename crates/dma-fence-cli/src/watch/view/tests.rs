@@ -9,7 +9,8 @@ use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
 fn screen(report: &Report, state: &State, width: u16, height: u16) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let rates = Rates::default();
-    let status = Status { name: "the kernel".into(), paused: false, replay: None };
+    let status =
+        Status { name: "the kernel".into(), paused: false, watched_ns: None, replay: None };
     let drawn = terminal.draw(|frame| draw(frame, state, &state.shown(report, &rates), &status));
     drawn.unwrap().buffer.clone()
 }
