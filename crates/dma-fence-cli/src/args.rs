@@ -289,7 +289,7 @@ pub(crate) struct AnalyzeArgs {
     /// Traces: text of tracefs (`dma-fence record`), `trace-cmd report`, `perf script` or `dma-fence copy
     /// --trace-events`, also packed with gzip, xz or zstd; `-` is standard input
     ///
-    /// Several are parts of one trace.
+    /// Several are parts of one trace, in any order: as of a CPU each. Memory grows with them then.
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::event::FenceId;
-use crate::report::{Blame, Fence, Report, Verdict};
+use crate::report::{Blame, Fence, Report, Timeline, Verdict};
 
-/// Chains are no longer than this; a circle would never end.
-const LONGEST_CHAIN: usize = 64;
+/// What is younger is in work on any busy desktop.
+const YOUNG: u64 = 50_000_000;
+/// So many links of a chain are told.
+const SHOWN_LINKS: usize = 6;
 
 /// Whom to look at, the most urgent first.
 #[derive(Debug)]
@@ -25,6 +27,19 @@ pub struct Culprit<'a> {
     pub roots: Vec<&'a Fence>,
     /// The fences that wait for them.
     pub victims: Vec<Victim<'a>>,
+    /// Of a ring of the scheduler: the driver that has a timeline of the same name, and so most likely is its.
+    pub driver: Option<&'a str>,
+}
+
+/// Why it is not sure that a culprit is stuck.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// Events are missing, or out of order.
+    Missing,
+    /// The trace ends before the threshold, but it takes longer than it usually does.
+    TooEarly,
+    /// It takes no longer than it usually does: a trace that ends at any time looks like that.
+    Usual,
 }
 
 /// A fence that is in trouble because of another one.
@@ -32,7 +47,9 @@ pub struct Culprit<'a> {
 pub struct Victim<'a> {
     /// The fence.
     pub fence: &'a Fence,
-    /// From its own reason to the root.
+    /// The one that is the reason.
+    pub root: &'a Fence,
+    /// The way there, as far as it is short.
     pub chain: Vec<Blame>,
 }
 
@@ -61,10 +78,12 @@ impl<'a> Culprits<'a> {
         let blamed = report.fences.iter().flat_map(|fence| &fence.blamed_on);
         let depended_on: HashSet<_> = blamed.map(|blame| blame.fence).collect();
         let urgent = |fence: &&Fence| is_urgent(fence, depended_on.contains(&fence.id()));
+        let others = report.timelines.iter().filter(|timeline| timeline.driver != "drm_sched");
+        let drivers = others.map(|other| (&*other.timeline, &*other.driver)).collect();
         let late = report.fences.iter().filter(|fence| fence.verdict == Verdict::Late);
         Self {
-            stuck: gather(report.fences.iter().filter(urgent), &by_id),
-            late: gather(late, &by_id),
+            stuck: gather(report.fences.iter().filter(urgent), &by_id, &drivers),
+            late: gather(late, &by_id, &drivers),
             by_id,
         }
     }
@@ -79,6 +98,34 @@ impl<'a> Culprit<'a> {
     /// The fence to name.
     pub fn first(&self) -> &'a Fence {
         self.roots[0]
+    }
+
+    /// Adds the roots that only victims name, and puts all in order: the first to get stuck tells most.
+    fn complete(&mut self) {
+        let mut known: HashSet<_> = self.roots.iter().map(|root| root.id()).collect();
+        let named = self.victims.iter().map(|victim| victim.root);
+        self.roots.extend(named.filter(|root| known.insert(root.id())));
+        self.roots.sort_by_key(|fence| (fence.verdict, !fence.age_ns));
+        self.victims.sort_by_key(|victim| (victim.chain.len(), !victim.fence.age_ns));
+    }
+
+    /// Whether anybody is seen to wait: for one of its fences, or for another that waits for one.
+    pub fn is_awaited(&self) -> bool {
+        !self.victims.is_empty() || self.fences().any(Fence::is_awaited)
+    }
+
+    /// How sure it is, where it is not [stuck](Self::is_stuck) for certain.
+    pub fn doubt(&self, report: &Report) -> Doubt {
+        let pending = self.fences().filter(|fence| fence.is_pending());
+        if !self.first().certain {
+            return Doubt::Missing;
+        }
+        let unusual = pending.filter(|fence| {
+            let own = |timeline: &&Timeline| timeline.has(fence);
+            let p99 = report.timelines.iter().find(own).and_then(|timeline| timeline.p99_ns);
+            fence.age_ns > (2 * p99.unwrap_or(0)).max(YOUNG)
+        });
+        if unusual.count() > 0 { Doubt::TooEarly } else { Doubt::Usual }
     }
 
     /// All that are in trouble.
@@ -104,8 +151,9 @@ impl<'a> Culprit<'a> {
 
 /// Whether it is in trouble, or may be: what is young and nobody waits for is not.
 fn is_urgent(fence: &Fence, depended_on: bool) -> bool {
-    let awaited = fence.is_awaited() || depended_on || !fence.blamed_on.is_empty();
-    fence.is_stuck() || (fence.verdict == Verdict::PendingAtEnd && fence.certain && awaited)
+    let concerns = fence.is_awaited() || depended_on || !fence.blamed_on.is_empty();
+    let sure = fence.certain || fence.waiters.iter().any(|waiter| waiter.open);
+    fence.is_stuck() || (fence.verdict == Verdict::PendingAtEnd && sure && concerns)
 }
 
 /// Fences by name.
@@ -117,51 +165,77 @@ impl<'a> ById<'a> {
         self.0.get(&id).copied()
     }
 
-    /// The way from a fence to the one that is the reason. Between several reasons it takes one that is in as
-    /// much trouble.
-    fn chain(&self, fence: &'a Fence) -> (Vec<Blame>, &'a Fence) {
-        let mut chain: Vec<Blame> = Vec::new();
+    /// The next on the way to the one that is the reason. Between several it is one that is in as much trouble.
+    fn next(&self, fence: &Fence) -> Option<(Blame, &'a Fence)> {
+        let known =
+            fence.blamed_on.iter().filter_map(|blame| Some((*blame, self.get(blame.fence)?)));
+        let others = known.filter(|(blame, _)| blame.fence != fence.id());
+        others.min_by_key(|(blame, fence)| (fence.verdict, blame.because))
+    }
+
+    /// The first links of the chain.
+    fn chain(&self, fence: &'a Fence) -> Vec<Blame> {
+        let mut chain = Vec::new();
         let mut at = fence;
-        while chain.len() < LONGEST_CHAIN {
-            let next =
-                at.blamed_on.iter().filter_map(|blame| Some((blame, self.get(blame.fence)?)));
-            let next = next.min_by_key(|(blame, fence)| (fence.verdict, blame.because));
-            let Some((blame, next)) = next else { break };
-            if next.id() == fence.id() || chain.iter().any(|before| before.fence == blame.fence) {
-                break;
-            }
-            chain.push(*blame);
+        while chain.len() < SHOWN_LINKS
+            && let Some((blame, next)) = self.next(at)
+        {
+            chain.push(blame);
             at = next;
         }
-        (chain, at)
+        chain
+    }
+
+    /// The end of the chain. Each link is looked at once, however many chains it is in.
+    fn root(&self, fence: &'a Fence, roots: &mut HashMap<FenceId, &'a Fence>) -> &'a Fence {
+        let mut way = Vec::new();
+        let mut at = fence;
+        let root = loop {
+            if let Some(root) = roots.get(&at.id()) {
+                break *root;
+            }
+            // Until it is known better: a circle ends where it began.
+            roots.insert(at.id(), at);
+            way.push(at.id());
+            match self.next(at) {
+                Some((_, next)) => at = next,
+                None => break at,
+            }
+        };
+        roots.extend(way.into_iter().map(|id| (id, root)));
+        root
     }
 }
 
 /// Gathers those of `fences` by culprit, in their order.
-fn gather<'a>(fences: impl Iterator<Item = &'a Fence>, by_id: &ById<'a>) -> Vec<Culprit<'a>> {
+fn gather<'a>(
+    fences: impl Iterator<Item = &'a Fence>,
+    by_id: &ById<'a>,
+    drivers: &HashMap<&'a str, &'a str>,
+) -> Vec<Culprit<'a>> {
     let mut culprits: Vec<Culprit<'a>> = Vec::new();
-    let mut index = HashMap::new();
+    let (mut index, mut roots) = (HashMap::new(), HashMap::new());
     // The scheduler's and the hardware's fences of a job say no more than the job's own.
     let told = |fence: &Fence| fence.part_of.is_some_and(|job| by_id.get(job).is_some());
     for fence in fences.filter(|fence| !told(fence)) {
-        let (chain, root) = by_id.chain(fence);
+        let root = by_id.root(fence, &mut roots);
         let key = (&*root.driver, &*root.timeline, gathered_context(root));
         let at = *index.entry(key).or_insert_with(|| {
-            culprits.push(Culprit { roots: Vec::new(), victims: Vec::new() });
+            let driver = match &*root.driver {
+                "drm_sched" => drivers.get(&*root.timeline).copied(),
+                _ => None,
+            };
+            culprits.push(Culprit { roots: Vec::new(), victims: Vec::new(), driver });
             culprits.len() - 1
         });
         let culprit = &mut culprits[at];
-        if !culprit.roots.iter().any(|known| known.id() == root.id()) {
-            culprit.roots.push(root);
-        }
-        if !chain.is_empty() {
-            culprit.victims.push(Victim { fence, chain });
+        match root.id() == fence.id() {
+            true => culprit.roots.push(root),
+            false => culprit.victims.push(Victim { fence, root, chain: by_id.chain(fence) }),
         }
     }
     for culprit in &mut culprits {
-        // The first to get stuck tells most.
-        culprit.roots.sort_by_key(|fence| (fence.verdict, !fence.age_ns));
-        culprit.victims.sort_by_key(|victim| (victim.chain.len(), !victim.fence.age_ns));
+        culprit.complete();
     }
     culprits
 }

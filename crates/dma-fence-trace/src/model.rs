@@ -35,6 +35,8 @@ pub struct Options {
     pub threshold_ns: Option<u64>,
     /// Whether to remember every fence, so that the report has those too that are fine. It takes memory.
     pub all: bool,
+    /// Whether events can come in any order, as when several files are read one after the other. It takes memory.
+    pub unordered: bool,
 }
 
 /// Fences, as far as the trace has gone.
@@ -79,6 +81,10 @@ pub(crate) struct Counts {
     pub(crate) other_events: u64,
     pub(crate) first: Option<u64>,
     pub(crate) last: u64,
+    /// The time of the event that was read last.
+    pub(crate) latest: u64,
+    /// By how much times go back at most.
+    pub(crate) back: u64,
     /// When tracing ended, if the trace says so.
     pub(crate) ended: Option<u64>,
     pub(crate) waits: u64,
@@ -91,7 +97,7 @@ impl Model {
             thresholds: Thresholds::new(options.threshold_ns),
             fences: HashMap::default(),
             timelines: Timelines::default(),
-            retired: retired::Retired::new(options.all),
+            retired: retired::Retired::new(options.all, options.unordered),
             gaps: Gaps::default(),
             counts: Counts::default(),
             tasks: tasks::Tasks::default(),
@@ -109,6 +115,7 @@ impl Model {
                 self.counts.events += 1;
                 self.tick(event.time_ns);
                 self.event(event);
+                self.counts.latest = event.time_ns;
             }
             Line::Other { time_ns, .. } => {
                 self.counts.other_events += 1;
@@ -125,8 +132,9 @@ impl Model {
     }
 
     fn tick(&mut self, time: u64) {
-        let Counts { first, last, .. } = &mut self.counts;
+        let Counts { first, last, back, .. } = &mut self.counts;
         *first = Some(first.map_or(time, |first| first.min(time)));
+        *back = (*back).max(last.saturating_sub(time));
         *last = time.max(*last);
     }
 
@@ -147,7 +155,8 @@ impl Model {
     fn known(&mut self, id: FenceId, time: u64) -> &mut State {
         self.fences.entry(id).or_insert_with(|| {
             self.generations += 1;
-            State::new(self.generations, time)
+            let unsure = self.retired.gone_until > Some(time);
+            State::new(self.generations, time, unsure)
         })
     }
 

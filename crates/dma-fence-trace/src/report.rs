@@ -205,6 +205,15 @@ pub enum Because {
     Hardware,
 }
 
+impl Timeline {
+    /// Whether a fence is one of it.
+    pub fn has(&self, fence: &Fence) -> bool {
+        self.timeline == fence.timeline
+            && self.driver == fence.driver
+            && self.context.is_none_or(|context| context == fence.context)
+    }
+}
+
 impl Because {
     /// What it means, of a fence that waits and the one that it waits for.
     pub fn why(self) -> &'static str {
@@ -292,9 +301,11 @@ impl Fence {
         FenceId { context: self.context, seqno: self.seqno }
     }
 
-    /// Whether anybody was still waiting in the kernel when tracing ended.
+    /// Whether anybody was still waiting when tracing ended, as far as the trace tells: in the kernel, or asked to be
+    /// told.
     pub fn is_awaited(&self) -> bool {
-        self.waiters.iter().any(|waiter| waiter.open)
+        let asked = self.is_pending() && !self.asked_by.is_empty();
+        asked || self.waiters.iter().any(|waiter| waiter.open)
     }
 
     /// Whether it was pending when tracing ended.

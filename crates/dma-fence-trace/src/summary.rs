@@ -3,7 +3,7 @@
 mod notes;
 mod order;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::blame::Pending;
 use crate::event::{FenceId, FenceStep};
@@ -24,8 +24,8 @@ struct Summary<'a> {
     /// How long the fences of each timeline take.
     usual: Vec<Sorted<'a>>,
     pending: Pending<'a>,
-    /// Pending fences that are mentioned only because others depend on them.
-    depended_on: HashMap<FenceId, usize>,
+    /// What is known to depend on another: no guesses.
+    depended_on: HashSet<FenceId>,
     verdicts: Verdicts,
     late_not_listed: u64,
     /// How many are pending, for each timeline.
@@ -43,23 +43,26 @@ struct Judged {
 impl<'a> Summary<'a> {
     fn new(model: &'a Model, end_ns: Option<u64>) -> Self {
         let last = model.counts.last;
-        let pending = Pending::of(model);
-        let mut depended_on = HashMap::new();
-        for (id, fence) in model.fences.iter().filter(|(_, fence)| !fence.is_over()) {
-            for blame in pending.reasons(*id, fence) {
-                *depended_on.entry(blame.fence).or_default() += 1;
-            }
-        }
-        Self {
+        let pending = || model.fences.iter().filter(|(_, fence)| !fence.is_over());
+        let depended_on = pending().flat_map(|(_, fence)| {
+            let extra = fence.extra();
+            extra.depends_on.iter().chain(&extra.members).copied()
+        });
+        let mut summary = Self {
             model,
             end: end_ns.or(model.counts.ended).unwrap_or(last).max(last),
             usual: model.timelines.iter().map(|timeline| timeline.durations.sorted()).collect(),
-            pending,
-            depended_on,
+            depended_on: depended_on.collect(),
+            pending: Pending::of(model, HashMap::new()),
             verdicts: model.retired.forgotten,
             late_not_listed: 0,
             pending_in: vec![0; model.timelines.iter().count()],
-        }
+        };
+        // Whom one of them can be blamed on depends on what the others are taken for.
+        let verdicts = pending()
+            .filter_map(|(id, fence)| Some((*id, summary.judge(*id, fence, summary.end)?.verdict)));
+        summary.pending = Pending::of(model, verdicts.collect());
+        summary
     }
 
     fn report(mut self) -> Report {
@@ -96,14 +99,27 @@ impl<'a> Summary<'a> {
         let known = gone.chain(model.fences.iter().map(|(id, fence)| (*id, fence)));
         let mut fences = Vec::new();
         for (id, fence) in known {
-            let Some(judged) = self.judge(id, fence) else { continue };
+            let Some(judged) = self.judge(id, fence, self.end) else { continue };
             self.count(fence, judged.verdict);
             let fine = matches!(judged.verdict, Verdict::Ok | Verdict::Unobserved);
             if !fine || fence.extra().error.is_some() || model.retired.all {
                 fences.push(self.fence(id, fence, judged));
             }
         }
+        self.add_cut_short(&mut fences);
         fences
+    }
+
+    /// What was pending for long when another fence got its name: tracing ended there for it.
+    fn add_cut_short(&mut self, fences: &mut Vec<Fence>) {
+        for (id, fence, end) in &self.model.retired.cut_short {
+            let judged = self.judge(*id, fence, *end);
+            let Some(judged) = judged.filter(|judged| judged.verdict == Verdict::Never) else {
+                continue;
+            };
+            self.count(fence, judged.verdict);
+            fences.push(self.fence(*id, fence, Judged { certain: false, ..judged }));
+        }
     }
 
     fn count(&mut self, fence: &State, verdict: Verdict) {
@@ -145,17 +161,21 @@ impl<'a> Summary<'a> {
     }
 
     /// `None` if nothing can be said of it.
-    fn judge(&self, id: FenceId, fence: &State) -> Option<Judged> {
+    fn judge(&self, id: FenceId, fence: &State, end: u64) -> Option<Judged> {
+        // No context has this number: what prints it is a stub, or not yet made.
+        if id.context == 0 && !fence.is_over() {
+            return None;
+        }
         let unnumbered = self.timeline(fence).is_some_and(|timeline| timeline.numbers_at_emit);
         if id.seqno == 0 && unnumbered && fence.extra().emit.is_none() {
             return None;
         }
-        if fence.is_over() { self.judge_over(fence) } else { self.judge_pending(id, fence) }
+        if fence.is_over() { self.judge_over(fence) } else { self.judge_pending(id, fence, end) }
     }
 
     fn judge_over(&self, fence: &State) -> Option<Judged> {
         let gaps = &self.model.gaps;
-        let missing = gaps.is_blind(fence.evidence) || gaps.is_patchy(fence.evidence);
+        let missing = gaps.is_blind(fence.evidence) || gaps.lost_since(fence.evidence).is_some();
         let end = fence.signaled.or(fence.destroyed).unwrap_or(self.end);
         let age = end.saturating_sub(fence.start().unwrap_or(fence.seen));
         let judged = |verdict, certain| Some(Judged { verdict, certain, age, late: None });
@@ -182,32 +202,41 @@ impl<'a> Summary<'a> {
         }
     }
 
-    fn judge_pending(&self, id: FenceId, fence: &State) -> Option<Judged> {
+    fn judge_pending(&self, id: FenceId, fence: &State, end: u64) -> Option<Judged> {
         let gaps = &self.model.gaps;
-        let age = self.end.saturating_sub(fence.start().unwrap_or(fence.seen));
-        let waits = fence.waits.iter().filter(|wait| wait.is_open());
-        let waited = waits.filter_map(|wait| Some(self.end.saturating_sub(wait.since?))).max();
-        let awaited = waited.is_some() || self.depended_on.contains_key(&id);
+        let start = fence.start().unwrap_or(fence.seen);
+        let first_wait =
+            fence.waits.iter().filter(|wait| wait.is_open()).filter_map(|w| w.since).min();
+        let awaited = first_wait.is_some()
+            || !fence.extra().askers.is_empty()
+            || self.depended_on.contains(&id);
         if fence.start().is_none() && fence.extra().abandoned.is_none() && !awaited {
             return None;
         }
         let none = Sorted::Exact(Vec::new());
         let usual = fence.timeline.map_or(&none, |index| &self.usual[index]);
         let bound = self.model.thresholds.pending(usual);
-        let blind = gaps.is_blind(fence.evidence);
-        let patchy = gaps.is_patchy(fence.evidence);
-        let verdict = if fence.extra().abandoned.is_some() {
-            Verdict::Lost
-        } else if blind || (patchy && !awaited) {
-            // Its signal may be among the events that are missing.
-            Verdict::PendingAtEnd
-        } else if age > bound || waited > Some(bound) {
-            Verdict::Never
-        } else {
-            Verdict::PendingAtEnd
+        let is_long = |at: u64| {
+            let longer = |since: u64| at.saturating_sub(since) > bound;
+            longer(start) || first_wait.is_some_and(longer)
         };
-        let certain = !blind && !patchy && fence.init.is_some();
-        Some(Judged { verdict, certain, age, late: None })
+        // Its signal may be among the events that are missing.
+        let blind = gaps.is_blind(fence.evidence) || fence.unsure;
+        let lost_at = gaps.lost_since(fence.evidence);
+        let lost_early = lost_at.is_some_and(|at| !is_long(at));
+        let idle = !awaited
+            && self.timeline(fence).is_some_and(|timeline| {
+                // Nobody has asked it to look at its members, so that it cannot know.
+                timeline.is_on_demand || (timeline.is_container && fence.extra().members.is_empty())
+            });
+        let verdict = match fence.extra().abandoned {
+            Some(_) => Verdict::Lost,
+            None if blind || idle || lost_early => Verdict::PendingAtEnd,
+            None if is_long(end) => Verdict::Never,
+            None => Verdict::PendingAtEnd,
+        };
+        let certain = !blind && lost_at.is_none() && fence.init.is_some();
+        Some(Judged { verdict, certain, age: end.saturating_sub(start), late: None })
     }
 
     fn fence(&self, id: FenceId, fence: &State, judged: Judged) -> Fence {

@@ -110,7 +110,7 @@ fn a_scheduler_chain_is_blamed_on_its_first_job() {
     {
         // The capture ends 235 ms after the job was queued.
         let threshold_ns = (verdict == Verdict::Never).then_some(200_000_000);
-        let report = analyze(file, Options { threshold_ns, all: false }, None);
+        let report = analyze(file, Options { threshold_ns, ..Options::default() }, None);
         let root = find(&report, 7, 2);
         assert!(root.root && root.verdict == verdict, "{file}: {root:?}");
         assert_eq!(report.fences[0].id(), root.id(), "{file}");

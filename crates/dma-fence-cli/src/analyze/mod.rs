@@ -29,7 +29,8 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Analysis, AnalyzeError> {
     pages::check(args)?;
     // A page shows what is fine, too.
     let all = args.all || args.html.is_some() || args.perfetto.is_some();
-    let mut model = Model::new(Options { threshold_ns: args.threshold, all });
+    let unordered = args.files.len() > 1;
+    let mut model = Model::new(Options { threshold_ns: args.threshold, all, unordered });
     let mut read = Read::default();
     for file in &args.files {
         read.file(file, args, &mut model)?;

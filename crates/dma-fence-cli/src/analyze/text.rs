@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
 
 use anstyle::{AnsiColor, Style};
-use dma_fence_trace::culprits::{Culprit, Culprits};
+use dma_fence_trace::culprits::{Culprit, Culprits, Doubt};
 use dma_fence_trace::report::{Fence, Report, Verdict};
 use dma_fence_trace::words::{Duration, Time};
 
@@ -71,16 +71,9 @@ impl Text<'_> {
     fn headline(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Report { verdicts, events, span_ns, .. } = self.report;
         match (self.culprits.stuck.first(), self.culprits.late.first()) {
-            (Some(culprit), _) if culprit.is_stuck() => {
-                writeln!(f, "{BAD}STUCK{BAD:#}: {}", self.blame(culprit))?;
-            }
             (Some(culprit), _) => {
-                let doubt = "the trace ends too soon to be sure";
-                writeln!(
-                    f,
-                    "{DOUBTFUL}MAYBE STUCK{DOUBTFUL:#} ({doubt}): {}",
-                    self.blame(culprit)
-                )?;
+                let (style, word, doubt) = self.certainty(culprit);
+                writeln!(f, "{style}{word}{style:#}{doubt}: {}", self.blame(culprit))?;
             }
             (None, Some(culprit)) => {
                 writeln!(
@@ -93,6 +86,11 @@ impl Text<'_> {
                 f,
                 "{DOUBTFUL}ERRORS{DOUBTFUL:#}, but nothing is stuck or late: {} fences signaled with an error.",
                 self.failed().count()
+            )?,
+            (None, None) if self.elsewhere() > 0 => writeln!(
+                f,
+                "{DOUBTFUL}NOTHING OF WHAT WAS ASKED FOR{DOUBTFUL:#} is stuck or late, but {} other fences are.",
+                self.elsewhere()
             )?,
             (None, None) if self.report.events == 0 => writeln!(f, "No fences in this trace.")?,
             (None, None) => {
@@ -122,6 +120,43 @@ impl Text<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// How sure it is.
+    fn certainty(&self, culprit: &Culprit<'_>) -> (Style, &'static str, &'static str) {
+        let first = culprit.first();
+        match (culprit.is_stuck(), culprit.doubt(self.report)) {
+            (true, Doubt::Missing) if first.init_ns.is_some() => {
+                (BAD, "STUCK", " (but events are missing: not certain)")
+            }
+            (true, _) if !culprit.is_awaited() => {
+                (BAD, "NEVER SIGNALED", " (but nobody is seen to wait for it)")
+            }
+            (true, _) => (BAD, "STUCK", ""),
+            (false, Doubt::Missing) => (
+                DOUBTFUL,
+                "MAYBE STUCK",
+                " (events are missing or out of order, and its end may be among them)",
+            ),
+            (false, Doubt::TooEarly) => {
+                (DOUBTFUL, "MAYBE STUCK", " (the trace ends too soon to be sure)")
+            }
+            (false, Doubt::Usual) => {
+                (DOUBTFUL, "TOO SOON TO TELL", " (the trace ends while somebody waits, as any may)")
+            }
+        }
+    }
+
+    /// In trouble, but not asked for.
+    fn elsewhere(&self) -> u64 {
+        let verdicts = &self.report.verdicts;
+        let shown = self
+            .report
+            .fences
+            .iter()
+            .filter(|fence| matches!(fence.verdict, Verdict::Never | Verdict::Late));
+        (verdicts.never + verdicts.late)
+            .saturating_sub(shown.count() as u64 + self.report.late_not_listed)
     }
 
     fn failed(&self) -> impl Iterator<Item = &Fence> {

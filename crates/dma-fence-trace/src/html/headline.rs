@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use crate::culprits::{Culprit, Culprits};
+use crate::culprits::{Culprit, Culprits, Doubt};
 use crate::event::FenceId;
 use crate::report::{Fence, Report, Verdict, Waiter};
 use crate::words::Duration;
@@ -48,14 +48,14 @@ impl Headline {
         let index = report.fences.iter().enumerate().map(|(index, fence)| (fence.id(), index));
         let index: HashMap<_, _> = index.collect();
         let headline = match (culprits.stuck.as_slice(), culprits.late.as_slice()) {
-            ([first, others @ ..], _) => Self::stuck(first, others, &index),
+            ([first, others @ ..], _) => Self::stuck(report, first, others, &index),
             ([], [first, others @ ..]) => Self::late(first, others, &index),
             ([], []) => Self::fine(report),
         };
         headline.with_gaps(report)
     }
 
-    fn stuck(first: &Culprit<'_>, others: &[Culprit<'_>], index: &Index) -> Self {
+    fn stuck(report: &Report, first: &Culprit<'_>, others: &[Culprit<'_>], index: &Index) -> Self {
         let root = first.first();
         let (id, owner, age) = (root.id(), Owner(first), Duration(root.age_ns));
         let (title, text) = match root.verdict {
@@ -66,6 +66,12 @@ impl Headline {
             Verdict::Never => (
                 format!("Stuck: a fence of {owner} never signaled"),
                 format!("Fence {id} of {owner} has been pending for {age}."),
+            ),
+            _ if first.doubt(report) == Doubt::Usual => (
+                format!("Too soon to tell: a fence of {owner} was pending at the end"),
+                format!(
+                    "Fence {id} of {owner} was pending for {age}, as is usual, when the trace ended."
+                ),
             ),
             _ => (
                 format!("Stuck, it seems: a fence of {owner} had not signaled at the end"),
@@ -212,7 +218,10 @@ struct Owner<'a>(&'a Culprit<'a>);
 
 impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Track(self.0.first()).fmt(f)?;
+        match self.0.driver {
+            Some(driver) => write!(f, "driver {driver}, ring {}", self.0.first().timeline)?,
+            None => Track(self.0.first()).fmt(f)?,
+        }
         self.0.device().map_or(Ok(()), |device| write!(f, " (device {device})"))
     }
 }

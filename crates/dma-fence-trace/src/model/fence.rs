@@ -5,6 +5,8 @@ use super::timelines::Timeline;
 use crate::event::FenceId;
 use crate::report::Blame;
 
+/// Clocks of CPUs differ by less: with `trace_clock` `local` what comes next can seem to have come before.
+const SKEW: u64 = 1_000_000;
 /// Waits that have ended, people who asked, and members are remembered up to here, for each fence.
 const MOST: usize = 64;
 
@@ -23,6 +25,8 @@ pub(crate) struct State {
     pub(crate) signaled: Option<u64>,
     /// It has signaled, nobody knows when: its names were seen detached.
     pub(crate) over: bool,
+    /// It came at a time of which the trace told before, so that its end may have been told, and forgotten.
+    pub(crate) unsure: bool,
     pub(crate) destroyed: Option<u64>,
     pub(crate) made_by: Option<Who>,
     pub(crate) signaled_by: Option<Who>,
@@ -92,7 +96,7 @@ static NOTHING: Extra = Extra {
 };
 
 impl State {
-    pub(crate) fn new(generation: u64, time: u64) -> Self {
+    pub(crate) fn new(generation: u64, time: u64, unsure: bool) -> Self {
         Self {
             generation,
             timeline: None,
@@ -101,6 +105,7 @@ impl State {
             init: None,
             signaled: None,
             over: false,
+            unsure,
             destroyed: None,
             made_by: None,
             signaled_by: None,
@@ -152,7 +157,8 @@ impl State {
     pub(crate) fn begin_wait(&mut self, who: Who, time: u64) {
         self.evidence = self.evidence.max(time);
         let ended = |wait: &&mut Wait| {
-            wait.since.is_none() && wait.who.pid == who.pid && wait.until >= Some(time)
+            let until = wait.until.map(|until| until.saturating_add(SKEW));
+            wait.since.is_none() && wait.who.pid == who.pid && until >= Some(time)
         };
         // Events of several CPUs can be in another order than their times.
         match self.waits.iter_mut().find(ended) {
@@ -164,12 +170,13 @@ impl State {
     /// Ends the thread's wait, and says how long it was.
     pub(crate) fn end_wait(&mut self, who: &Who, time: u64) -> Option<u64> {
         let open = |wait: &&mut Wait| {
-            wait.is_open() && wait.who.pid == who.pid && wait.since <= Some(time)
+            let latest = Some(time.saturating_add(SKEW));
+            wait.is_open() && wait.who.pid == who.pid && wait.since <= latest
         };
         match self.waits.iter_mut().rev().find(open) {
             Some(wait) => {
                 wait.until = Some(time);
-                let waited = wait.since.map(|since| time - since);
+                let waited = wait.since.map(|since| time.saturating_sub(since));
                 self.forget_waits();
                 waited
             }

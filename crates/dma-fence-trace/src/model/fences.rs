@@ -7,6 +7,9 @@ use super::timelines::Last;
 use crate::event::{Event, FenceId, FenceStep};
 use crate::report::{Because, Blame};
 
+/// A name that comes again so much later is another fence's.
+const SECOND: u64 = 1_000_000_000;
+
 /// An event of a fence that is named.
 pub(super) struct Seen<'a> {
     pub(super) step: FenceStep,
@@ -17,9 +20,10 @@ pub(super) struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// Newer kernels print these names once a fence has signaled.
+    /// Newer kernels print these names once a fence has signaled, and i915 the last.
     fn is_detached(&self) -> bool {
-        self.driver == "detached-driver" || self.timeline == "signaled-timeline"
+        self.driver == "detached-driver"
+            || matches!(self.timeline, "signaled-timeline" | "signaled")
     }
 }
 
@@ -67,8 +71,8 @@ impl Model {
         let (id, time) = (seen.id, event.time_ns);
         let who = self.tasks.who(event.task);
         let mut fence = self.named(seen, time);
-        // Of several CPUs, a later event can come before it.
-        if fence.init.is_some() || fence.seen < time {
+        // Of several CPUs, a later event can come before it; but not much earlier ones.
+        if fence.init.is_some() || fence.seen.saturating_add(SECOND) < time {
             self.replace(id);
             fence = self.named(seen, time);
         }

@@ -1,5 +1,8 @@
 //! Where events are missing, so that what was not seen is no evidence.
 
+/// So many are told apart; then every second is forgotten.
+const MOST: usize = 4096;
+
 /// Gaps.
 #[derive(Default, Debug)]
 pub(crate) struct Gaps {
@@ -13,14 +16,23 @@ pub(crate) struct Gaps {
     pub(crate) blind_until: Option<u64>,
     /// The last CPU of which that is true.
     pub(crate) blind_cpu: Option<u32>,
-    /// Until here single events are missing.
-    pub(crate) patchy_until: Option<u64>,
+    /// When single events were lost, in this order.
+    lost_at: Vec<u64>,
 }
 
 impl Gaps {
     pub(super) fn lost(&mut self, events: u64, latest: u64) {
         self.lost = self.lost.saturating_add(events);
-        self.patchy_until = Some(latest);
+        // Of CPUs one after the other it is not in order.
+        let latest = self.lost_at.last().map_or(latest, |last| latest.max(*last));
+        if self.lost_at.len() >= MOST {
+            let mut odd = false;
+            self.lost_at.retain(|_| {
+                odd = !odd;
+                odd
+            });
+        }
+        self.lost_at.push(latest);
     }
 
     pub(super) fn buffer_started(&mut self, cpu: u32, latest: u64) {
@@ -41,8 +53,9 @@ impl Gaps {
         self.blind_until.is_some_and(|until| evidence <= until)
     }
 
-    /// Whether a single event may be missing since `evidence`.
-    pub(crate) fn is_patchy(&self, evidence: u64) -> bool {
-        self.patchy_until.is_some_and(|until| evidence <= until)
+    /// When a single event was lost first since `evidence`.
+    pub(crate) fn lost_since(&self, evidence: u64) -> Option<u64> {
+        let before = self.lost_at.partition_point(|at| *at < evidence);
+        self.lost_at.get(before).copied()
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{VecDeque, hash_map::Entry};
 
-use super::Model;
 use super::fence::State;
+use super::{Counts, Model};
 use crate::event::FenceId;
 use crate::report::Verdicts;
 
@@ -22,13 +22,22 @@ pub(crate) struct Retired {
     pub(crate) all: bool,
     /// Those that are not remembered.
     pub(crate) forgotten: Verdicts,
-    /// Names that came again while their fence was pending.
+    /// How many names came again while their fence was pending.
     pub(crate) replaced: u64,
+    /// Those fences, and when that was.
+    pub(crate) cut_short: Vec<(FenceId, State, u64)>,
+    /// The last end of a fence that is not known by name any more.
+    pub(super) gone_until: Option<u64>,
+    /// Settled ones are all kept, for their beginning may come at any time.
+    unordered: bool,
 }
 
 impl Retired {
-    pub(super) fn new(all: bool) -> Self {
+    pub(super) fn new(all: bool, unordered: bool) -> Self {
         Self {
+            cut_short: Vec::new(),
+            gone_until: None,
+            unordered,
             queue: VecDeque::new(),
             kept: Vec::new(),
             all,
@@ -42,7 +51,7 @@ impl Model {
     /// The fence has signaled, or is gone: it goes when so many others have followed it.
     pub(super) fn settle(&mut self, id: FenceId, generation: u64) {
         self.retired.queue.push_back((id, generation));
-        if self.retired.queue.len() <= KEPT {
+        if self.retired.queue.len() <= KEPT || self.retired.unordered {
             return;
         }
         let Some((oldest, generation)) = self.retired.queue.pop_front() else { return };
@@ -52,6 +61,8 @@ impl Model {
             && entry.get().is_settled()
         {
             let fence = entry.remove();
+            self.retired.gone_until =
+                self.retired.gone_until.max(fence.destroyed.or(fence.signaled));
             self.retire(oldest, fence);
         }
     }
@@ -65,6 +76,12 @@ impl Model {
         } else if id.seqno != 0 {
             // Two captures, one after the other, or a number that wrapped.
             self.retired.replaced += 1;
+            if self.retired.cut_short.len() < MOST_ODD {
+                // Where times go back there, it is another boot's.
+                let Counts { latest, last, .. } = self.counts;
+                let end = if fence.seen <= latest { latest } else { last };
+                self.retired.cut_short.push((id, fence, end));
+            }
         }
     }
 
@@ -81,7 +98,7 @@ impl Model {
             return;
         }
         let abandoned = fence.extra().abandoned.is_some();
-        let lost = abandoned || (fence.signaled.is_none() && !fence.over);
+        let lost = abandoned || (fence.signaled.is_none() && !fence.over && !fence.unsure);
         if lost && !abandoned && fence.is_container(timeline) {
             retired.forgotten.unobserved += 1;
         } else if lost || fence.extra().error.is_some() {

@@ -33,6 +33,9 @@ pub(crate) struct Timeline {
     /// back.
     pub(crate) is_display: bool,
     pub(crate) is_scheduler: bool,
+    /// Its fences are made to be pending until somebody wants memory back or another job to run, and then to be waited
+    /// for: amdgpu's of compute processes, and xe's.
+    pub(crate) is_on_demand: bool,
     pub(crate) fences: u64,
     /// From beginning to signal.
     pub(crate) durations: Durations,
@@ -64,6 +67,7 @@ impl Timeline {
             is_container: matches!(driver, "dma_fence_array" | "dma_fence_chain"),
             is_display: name.starts_with("CRTC:") || name.starts_with("CONNECTOR:"),
             is_scheduler: driver == "drm_sched",
+            is_on_demand: driver == "amdgpu_amdkfd_fence" || name == "preempt",
             fences: 0,
             durations: Durations::new(),
             waits: Durations::new(),

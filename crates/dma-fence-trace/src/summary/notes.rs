@@ -3,6 +3,9 @@
 use crate::model::Model;
 use crate::report::{Fence, Verdict};
 
+/// Neighbours change places by less.
+const NOTICED: u64 = 100_000_000;
+
 pub(super) fn of(model: &Model, fences: &[Fence], end: u64) -> Vec<String> {
     let gaps = &model.gaps;
     let mut notes = Vec::new();
@@ -24,6 +27,13 @@ pub(super) fn of(model: &Model, fences: &[Fence], end: u64) -> Vec<String> {
             "{} events were lost while tracing: what was pending then may have signaled unseen \
              (record with a larger buffer)",
             gaps.lost
+        ));
+    }
+    if model.counts.back > NOTICED {
+        notes.push(format!(
+            "times go back by up to {:.3} s: are the CPUs one after the other in it? What ended long before it began here \
+             is not accused (several FILEs are read in any order)",
+            model.counts.back as f64 / 1e9
         ));
     }
     let unsure = fences.iter().filter(|fence| is_pending(fence) && fence.init_ns.is_none()).count();

@@ -1,5 +1,9 @@
 //! Whom a fence waits for.
 
+use dma_fence_trace::FenceId;
+use dma_fence_trace::culprits::{Culprits, Doubt};
+use dma_fence_trace::report::Verdict;
+
 use crate::script::{blames, find, report, usual, verdicts};
 
 #[test]
@@ -122,4 +126,111 @@ fn chains_that_go_round_end() {
     let report = report(script, 9.0);
     assert_eq!(report.fences.len(), 2);
     assert!(report.stuck);
+}
+
+/// A worker waits for the other head's picture, which is in work.
+#[test]
+fn what_never_signals_is_not_blamed_on_what_is_in_work() {
+    let mut script = usual("gpu/gfx", 5, 1, 20);
+    script += "
+        sway-8 1.1 init amdgpu/CRTC:77-crtc-0 1:1
+        game-7 8.990 init gpu/gfx 5:50
+        kworker/u8:0-10 8.995 wait_start gpu/gfx 5:50";
+    let report = report(&script, 9.0);
+    assert_eq!(blames(&report), [""; 0]);
+    assert_eq!(verdicts(&report), ["1:1 never", "5:50 pending-at-end"]);
+    assert!(find(&report, 1, 1).root);
+}
+
+#[test]
+fn a_job_that_is_stuck_is_not_blamed_on_one_that_runs() {
+    let job = |fence: &str, event: &str, at: f64| {
+        format!(
+            "|app-7 [001] ..... {at:.6}: drm_sched_job_{event}: dev=d, fence={fence}, ring=r, job count:0, hw job count:0, client_id:1\n"
+        )
+    };
+    let script = job("11:1", "queue", 1.0) + &job("13:7", "queue", 8.9) + &job("13:7", "run", 8.99);
+    let report = report(&script, 9.0);
+    assert_eq!(blames(&report), [""; 0]);
+    assert!(find(&report, 11, 1).root);
+}
+
+/// Which of many pending fences are in an array? Those that its maker has just made.
+#[test]
+fn members_are_guessed_near_the_container() {
+    let script = "
+        a-7 1.0 init gpu/old 4:1
+        a-7 1.5 init gpu/mine 5:1
+        b-9 1.6 init gpu/others 6:1
+        a-7 1.7 init dma_fence_array/unbound 9:1
+        c-11 1.8 enable_signal dma_fence_array/unbound 9:1";
+    let report = report(script, 9.0);
+    assert_eq!(find(&report, 9, 1).blamed_on[0].fence, FenceId { context: 5, seqno: 1 });
+}
+
+/// Of compute processes, to take their memory away: nobody waits, and nothing is wrong.
+#[test]
+fn fences_that_are_signaled_on_demand() {
+    let script = "
+        a-7 1.0 init amdgpu_amdkfd_fence/ollama 4:1
+        a-7 1.0 init xe/preempt 5:1
+        b-9 1.5 init dma_fence_array/unbound 9:1
+        c-11 1.8 enable_signal dma_fence_array/unbound 9:1";
+    let report = report(script, 9.0);
+    assert_eq!(blames(&report), [""; 0]);
+    assert_eq!(find(&report, 4, 1).verdict, Verdict::PendingAtEnd);
+    assert_eq!(find(&report, 5, 1).verdict, Verdict::PendingAtEnd);
+    let awaited = format!("{script}\n b-13 2.0 wait_start amdgpu_amdkfd_fence/ollama 4:1");
+    assert_eq!(find(&self::report(&awaited, 9.0), 4, 1).verdict, Verdict::Never);
+}
+
+/// It looks at its members when somebody asks, not before.
+#[test]
+fn an_array_that_nobody_asks_is_not_stuck() {
+    let script = "
+        a-7 1.0 init dma_fence_array/unbound 9:1";
+    let report = report(script, 9.0);
+    assert!(!report.stuck);
+    assert_eq!(verdicts(&report), ["9:1 pending-at-end"]);
+}
+
+#[test]
+fn long_chains_have_one_culprit() {
+    let mut script = String::new();
+    for n in 0..500 {
+        let (context, on) = (1001 + 2 * n, 999 + 2 * n);
+        script += &format!(
+            "|app-7 [001] ..... 1.000000: drm_sched_job_queue: dev=d, fence={context}:1, ring=r{n}, job count:0, hw job count:0, client_id:1\n"
+        );
+        script += &format!(
+            "|app-7 [001] ..... 1.000000: drm_sched_job_add_dep: fence={context}:1 depends on fence={on}:1\n"
+        );
+    }
+    script += "a-7 1.0 init gpu/gfx 999:1";
+    let report = report(&script, 9.0);
+    let culprits = Culprits::of(&report);
+    assert_eq!(culprits.stuck.len(), 1);
+    assert_eq!((culprits.stuck[0].first().context, culprits.stuck[0].victims.len()), (999, 500));
+    assert!(culprits.stuck[0].is_awaited());
+}
+
+#[test]
+fn a_ring_has_the_driver_of_its_hardware() {
+    let mut script = usual("amdgpu/gfx", 90, 1, 3);
+    script += "a-7 1.0 init drm_sched/gfx 11:1\n b-9 1.1 wait_start drm_sched/gfx 11:1";
+    let report = report(&script, 9.0);
+    assert_eq!(Culprits::of(&report).stuck[0].driver, Some("amdgpu"));
+}
+
+#[test]
+fn what_is_in_work_at_the_end_looks_as_any_trace_does() {
+    let doubt = |script: &str, end: f64| {
+        let report = report(&(usual("gpu/gfx", 5, 1, 20) + script), end);
+        Culprits::of(&report).stuck[0].doubt(&report)
+    };
+    let script = "a-7 1.0 init gpu/gfx 5:50\n b-9 1.001 wait_start gpu/gfx 5:50";
+    assert_eq!(doubt(script, 1.005), Doubt::Usual);
+    assert_eq!(doubt(script, 1.5), Doubt::TooEarly);
+    let lost = format!("{script}\n|CPU:1 [LOST 1 EVENTS]");
+    assert_eq!(doubt(&lost, 1.5), Doubt::Missing);
 }

@@ -130,3 +130,47 @@ fn what_is_over_is_forgotten() {
     let report = model.report(None);
     assert_eq!((report.verdicts.ok, report.timelines.len()), (200_000, 1));
 }
+
+/// Clocks of CPUs differ a little where `trace_clock` is `local`.
+#[test]
+fn clocks_that_differ() {
+    let script = "
+        a-7 1.000040 init gpu/gfx 5:1
+        a-2 1.000010 signaled gpu/gfx 5:1
+        b-8 1.000020 destroy gpu/gfx 5:1
+        b-8 1.000020 destroy gpu/gfx 5:2
+        a-2 1.000030 signaled gpu/gfx 5:2
+        a-7 1.000040 init gpu/gfx 5:2
+        c-12 1.000050 wait_end gpu/gfx 5:3
+        c-13 1.000090 wait_start gpu/gfx 5:3
+        a-2 1.000060 signaled gpu/gfx 5:3
+        a-7 1.000070 init gpu/gfx 5:3";
+    for sorted in [false, true] {
+        let mut lines: Vec<_> = script.trim().lines().map(str::trim).collect();
+        if sorted {
+            lines.sort_by_key(|line| line.split(' ').nth(1));
+        }
+        let script = lines.join("\n").replace("c-12", "c-13");
+        assert_eq!(verdicts(&report(&script, 9.0)), [""; 0]);
+    }
+}
+
+/// Thousands of fences later, a beginning that comes after its end is not recognized: it accuses nobody.
+#[test]
+fn a_cpu_long_after_the_other() {
+    let healthy = text(&usual("gpu/gfx", 5, 1, 3000));
+    for without in ["destroy", "nothing"] {
+        let lines = healthy.lines().filter(|line| !line.contains(without));
+        let (even, odd): (Vec<_>, Vec<_>) = lines.partition(|line| line.contains("[000]"));
+        let joined = even.join("\n") + "\n" + &odd.join("\n");
+        for unordered in [false, true] {
+            let options = Options { unordered, ..Options::default() };
+            let report = judge(joined.as_bytes(), options, Some(99.0));
+            assert!(!report.stuck && report.verdicts.lost == 0, "{without} {unordered}");
+            let told = report.notes.iter().any(|note| note.contains("times go back"));
+            assert!(told, "{:?}", report.notes);
+            let unclear = report.verdicts.pending_at_end;
+            assert_eq!(unclear > 0, !unordered && without == "destroy", "{without} {unordered}");
+        }
+    }
+}

@@ -343,3 +343,41 @@ fn without_anything_there_is_nothing() {
     assert_eq!((report.events, report.fences.len(), report.timelines.len()), (0, 0, 0));
     assert!(!report.stuck);
 }
+
+/// i915 prints this timeline as soon as it has signaled, in the very event of the signal.
+#[test]
+fn names_of_i915() {
+    let script = "
+        a-7 1.0 init i915/game[7] 5:1
+        a-2 1.1 signaled i915/signaled 5:1
+        a-2 1.0 signaled i915/signaled 6:1
+        a-7 1.2 init i915/Xorg[9] 6:2
+        a-7 1.0 init i915/[i915] 0:0";
+    let report = report(script, 9.0);
+    assert_eq!(verdicts(&report), ["6:2 never"], "0:0 is not made yet");
+    assert_eq!(find(&report, 6, 2).timeline, "Xorg[9]");
+    let timelines: Vec<_> = report.timelines.iter().map(|timeline| &*timeline.timeline).collect();
+    assert!(!timelines.contains(&"signaled"), "{timelines:?}");
+}
+
+/// Of a fence that was there before the trace, only this is seen.
+#[test]
+fn a_fence_that_somebody_asked_for() {
+    let report = report("kwin-9 1.0 enable_signal i915/game[7] 5:1", 9.0);
+    assert_eq!(verdicts(&report), ["5:1 never"]);
+    assert!(find(&report, 5, 1).is_awaited());
+}
+
+#[test]
+fn what_was_stuck_when_its_name_came_again() {
+    let script = "
+        a-7 1.0 init gpu/gfx 5:1
+        b-9 1.1 wait_start gpu/gfx 5:1
+        a-7 9.0 init gpu/other 6:1
+        a-2 9.1 signaled gpu/other 6:1
+        a-7 2.0 init gpu/gfx 5:1
+        a-2 2.1 signaled gpu/gfx 5:1";
+    let report = report(script, 9.1);
+    assert_eq!(verdicts(&report), ["5:1 never"]);
+    assert!(!find(&report, 5, 1).certain);
+}

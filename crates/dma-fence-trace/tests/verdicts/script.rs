@@ -39,7 +39,7 @@ pub(crate) fn report(script: &str, end: f64) -> Report {
 /// What a script says with a threshold in seconds.
 pub(crate) fn with_threshold(script: &str, threshold: f64) -> Report {
     let threshold_ns = Some((threshold * 1e9) as u64);
-    judge(text(script).as_bytes(), Options { threshold_ns, all: false }, None)
+    judge(text(script).as_bytes(), Options { threshold_ns, ..Options::default() }, None)
 }
 
 pub(crate) fn judge(text: &[u8], options: Options, end: Option<f64>) -> Report {

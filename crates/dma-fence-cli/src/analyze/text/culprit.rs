@@ -18,9 +18,14 @@ impl Text<'_> {
             (Verdict::Late, _) => format!("took {}", Duration(fence.age_ns)),
             _ => format!("has been pending for {}", Duration(fence.age_ns)),
         };
-        let to_blame = match (&*fence.driver, &*fence.timeline) {
-            ("", "") => "a driver whose name was not seen".into(),
-            (driver, timeline) => format!("driver {}, timeline {}", name(driver), name(timeline)),
+        let timeline = name(&fence.timeline);
+        let to_blame = match (&*fence.driver, culprit.driver) {
+            ("", _) if fence.timeline.is_empty() => "a driver whose name was not seen".into(),
+            ("drm_sched", Some(driver)) => {
+                format!("driver {} (it has a ring of this name), ring {timeline}", name(driver))
+            }
+            ("drm_sched", None) => format!("the driver of ring {timeline} (the GPU scheduler's)"),
+            (driver, _) => format!("driver {}, timeline {timeline}", name(driver)),
         };
         let device = culprit.device().map(|device| format!(" (device {})", name(device)));
         let waiting = match (culprit.victims.len(), fence.verdict) {
@@ -63,11 +68,7 @@ impl Text<'_> {
     }
 
     fn timeline(&self, fence: &Fence) -> Option<&Timeline> {
-        self.report.timelines.iter().find(|timeline| {
-            timeline.timeline == fence.timeline
-                && timeline.driver == fence.driver
-                && timeline.context.is_none_or(|context| context == fence.context)
-        })
+        self.report.timelines.iter().find(|timeline| timeline.has(fence))
     }
 
     /// Whether the rest of the timeline lives.
@@ -120,6 +121,9 @@ impl Text<'_> {
         for blame in &victim.chain {
             let next = self.culprits.get(blame.fence).map(track_of).unwrap_or_default();
             line += &format!(" → {next} {}", blame.fence);
+        }
+        if victim.chain.last().is_none_or(|last| last.fence != victim.root.id()) {
+            line += &format!(" → … → {}", self.fence(victim.root));
         }
         writeln!(f, "{line}")?;
         let made = victim.fence.made_by.as_ref().map(|by| format!("made by {}; ", task(by)));
