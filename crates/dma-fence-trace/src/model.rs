@@ -70,6 +70,8 @@ pub struct Model {
     displays: Vec<FenceId>,
     /// The last fence that signaled and was no container: it may be the last member of one.
     last_signaled: Option<(FenceId, u64)>,
+    /// How many fences became known by being depended on.
+    named_only: usize,
     /// How many fences there have been: names can come again.
     generations: u64,
 }
@@ -104,6 +106,7 @@ impl Model {
             old_jobs: jobs::OldJobs::default(),
             displays: Vec::new(),
             last_signaled: None,
+            named_only: 0,
             generations: 0,
         }
     }

@@ -175,7 +175,8 @@ impl<'a> Summary<'a> {
 
     fn judge_over(&self, fence: &State) -> Option<Judged> {
         let gaps = &self.model.gaps;
-        let missing = gaps.is_blind(fence.evidence) || gaps.lost_since(fence.evidence).is_some();
+        let gap = gaps.is_blind(fence.evidence) || gaps.lost_since(fence.evidence).is_some();
+        let missing = gap || fence.unsure;
         let end = fence.signaled.or(fence.destroyed).unwrap_or(self.end);
         let age = end.saturating_sub(fence.start().unwrap_or(fence.seen));
         let judged = |verdict, certain| Some(Judged { verdict, certain, age, late: None });

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use dma_fence_trace::report::MalformedLine;
+
 use crate::{error::Failure, input::InputError};
 
 #[derive(Debug, thiserror::Error)]
@@ -13,17 +15,26 @@ pub(crate) enum AnalyzeError {
     Read { path: PathBuf, cause: io::Error },
 
     #[error(
-        "no event was understood in {}: {lines} lines, of which {malformed} look like events of fences. \
+        "no event was understood in {}: {lines} lines, of which {malformed} look like events of fences{}. \
          This reads the text of tracefs, `trace-cmd report`, `perf script` and `dma-fence copy --trace-events`",
-        list(files)
+        list(files), example(first.as_ref())
     )]
-    NothingUnderstood { files: Vec<PathBuf>, lines: u64, malformed: u64 },
+    NothingUnderstood {
+        files: Vec<PathBuf>,
+        lines: u64,
+        malformed: u64,
+        first: Option<MalformedLine>,
+    },
 
     #[error("{option} '{}' is one of the files to analyze", path.display())]
     Overwrites { option: &'static str, path: PathBuf },
 
     #[error("cannot write '{}': {cause}", path.display())]
     Write { path: PathBuf, cause: io::Error },
+}
+
+fn example(first: Option<&MalformedLine>) -> String {
+    first.map_or_else(String::new, |line| format!(" (line {}: {})", line.line, line.problem))
 }
 
 fn list(files: &[PathBuf]) -> String {

@@ -40,6 +40,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Analysis, AnalyzeError> {
             files: args.files.clone(),
             lines: read.lines,
             malformed: read.malformed,
+            first: read.malformed_lines.into_iter().next(),
         });
     }
     let mut report = model.report(args.end);

@@ -7,7 +7,7 @@ use crate::report::Blame;
 
 /// Clocks of CPUs differ by less: with `trace_clock` `local` what comes next can seem to have come before.
 const SKEW: u64 = 1_000_000;
-/// Waits that have ended, people who asked, and members are remembered up to here, for each fence.
+/// Waits, people who asked, and members are remembered up to here, for each fence.
 const MOST: usize = 64;
 
 /// A fence.
@@ -163,7 +163,11 @@ impl State {
         // Events of several CPUs can be in another order than their times.
         match self.waits.iter_mut().find(ended) {
             Some(wait) => wait.since = Some(time),
-            None => self.waits.push(Wait { who, since: Some(time), until: None }),
+            None => {
+                self.forget_waits();
+                // The first ones have waited longest.
+                add(&mut self.waits, Wait { who, since: Some(time), until: None });
+            }
         }
     }
 
@@ -176,13 +180,11 @@ impl State {
         match self.waits.iter_mut().rev().find(open) {
             Some(wait) => {
                 wait.until = Some(time);
-                let waited = wait.since.map(|since| time.saturating_sub(since));
-                self.forget_waits();
-                waited
+                wait.since.map(|since| time.saturating_sub(since))
             }
             None => {
-                self.waits.push(Wait { who: who.clone(), since: None, until: Some(time) });
                 self.forget_waits();
+                add(&mut self.waits, Wait { who: who.clone(), since: None, until: Some(time) });
                 None
             }
         }
@@ -190,7 +192,7 @@ impl State {
 
     /// Forgets the earliest wait that has ended, where there are many.
     fn forget_waits(&mut self) {
-        if self.waits.len() > MOST
+        if self.waits.len() >= MOST
             && let Some(ended) = self.waits.iter().position(|wait| !wait.is_open())
         {
             self.waits.remove(ended);

@@ -7,6 +7,8 @@ use super::timelines::Last;
 use crate::event::{Event, FenceId, FenceStep};
 use crate::report::{Because, Blame};
 
+/// Pictures that are on their way at the same time; more are not compared with what is waited for.
+const MOST_DISPLAYS: usize = 64;
 /// A name that comes again so much later is another fence's.
 const SECOND: u64 = 1_000_000_000;
 
@@ -91,6 +93,9 @@ impl Model {
             timeline.last = Some(Last { step: seen.step, fence: id, at: time, who });
         }
         if timeline.is_display {
+            if self.displays.len() >= MOST_DISPLAYS {
+                self.displays.remove(0);
+            }
             self.displays.push(id);
         }
         self.link_to_job(event, id, index);
@@ -157,6 +162,10 @@ impl Model {
             }
             if timeline.is_display {
                 self.displays.retain(|display| *display != id);
+            }
+            if timeline.is_scheduler {
+                // Its job has been given to the device: what the thread makes next is of another.
+                self.tasks.thread(event.task).runs = None;
             }
             timeline.sign_of_life(Last { step: seen.step, fence: id, at: time, who });
         }
@@ -238,8 +247,13 @@ impl Model {
             return;
         };
         let Some(fence) = self.fences.get_mut(&last) else { return };
+        // So has this thread, if the end of its wait may be among the events that were lost. (Threads of the library
+        // can wait for several fences, but lose no events.)
+        let lost =
+            |wait: &Wait| wait.since.is_some_and(|since| self.gaps.lost_since(since).is_some());
         let stale = |wait: &&mut Wait| {
-            wait.is_open() && wait.who.pid == who.pid && wait.who.comm != who.comm
+            let same = wait.who.comm == who.comm;
+            wait.is_open() && wait.who.pid == who.pid && (!same || lost(wait))
         };
         for wait in fence.waits.iter_mut().filter(stale) {
             wait.until = Some(event.time_ns);

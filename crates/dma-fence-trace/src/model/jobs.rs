@@ -71,12 +71,23 @@ impl Model {
                 let Some(on) = on else { return };
                 self.known(finished, event.time_ns).depend(on, event.time_ns);
                 if step == JobStep::Unschedulable {
-                    // That one is pending, whether it has been seen or not.
-                    let other = self.known(on, event.time_ns);
-                    other.evidence = other.evidence.max(event.time_ns);
+                    self.see_pending(on, event.time_ns);
                 }
             }
         }
+    }
+
+    /// The fence is pending, whether it has been seen or not.
+    fn see_pending(&mut self, id: FenceId, time: u64) {
+        if !self.fences.contains_key(&id) {
+            // Of what is only named nobody may hear again.
+            if self.named_only >= MOST {
+                return;
+            }
+            self.named_only += 1;
+        }
+        let fence = self.known(id, time);
+        fence.evidence = fence.evidence.max(time);
     }
 
     /// The finished fence that the thread has just made for the ring.

@@ -1,5 +1,6 @@
 //! Who is to blame for a stuck or late fence, and who suffers.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
 
 use dma_fence_trace::culprits::{Culprit, Victim};
@@ -87,21 +88,7 @@ impl Text<'_> {
     }
 
     fn waiters(&self, f: &mut Formatter<'_>, culprit: &Culprit<'_>) -> fmt::Result {
-        let mut lines = Vec::new();
-        for fence in culprit.fences() {
-            let waits = fence.waiters.iter().map(|waiter| {
-                let (who, waited) = (thread(&waiter.comm, waiter.pid), Duration(waiter.waited_ns));
-                match waiter.open {
-                    true => format!("{who} has waited {waited} for {}", fence.id()),
-                    false => format!("{who} gave up waiting for {} after {waited}", fence.id()),
-                }
-            });
-            lines.extend(waits);
-            lines.extend(fence.asked_by.iter().map(|asker| {
-                let who = thread(&asker.comm, asker.pid);
-                format!("{who} asked to be told of {}, at {}", fence.id(), Time(asker.at_ns))
-            }));
-        }
+        let lines = waits(culprit);
         if lines.is_empty() {
             return writeln!(
                 f,
@@ -152,6 +139,41 @@ impl Text<'_> {
         }
         more(f, culprit.victims.len(), self.most, "fences that waited for it")
     }
+}
+
+/// Who waits, the longest first; then who asked, and who gave up.
+fn waits(culprit: &Culprit<'_>) -> Vec<String> {
+    let with_fence = |fence: &'_ Fence| (fence.id(), fence.waiters.clone());
+    let all: Vec<_> = culprit.fences().map(with_fence).collect();
+    let all = all.iter().flat_map(|(id, waiters)| waiters.iter().map(move |waiter| (id, waiter)));
+    let (mut open, ended): (Vec<_>, Vec<_>) = all.partition(|(_, waiter)| waiter.open);
+    open.sort_by_key(|(_, waiter)| !waiter.waited_ns);
+    let open = open.into_iter().map(|(id, waiter)| {
+        let who = thread(&waiter.comm, waiter.pid);
+        format!("{who} has waited {} for {id}", Duration(waiter.waited_ns))
+    });
+    let asked = culprit.fences().flat_map(|fence| {
+        let id = fence.id();
+        fence.asked_by.iter().map(move |asker| {
+            let who = thread(&asker.comm, asker.pid);
+            format!("{who} asked to be told of {id}, at {}", Time(asker.at_ns))
+        })
+    });
+    // The same thread may try again and again.
+    let mut tries: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+    for (id, waiter) in ended {
+        let (times, waited) = tries.entry((id, waiter.pid, &waiter.comm)).or_default();
+        *times += 1;
+        *waited += waiter.waited_ns;
+    }
+    let tries = tries.into_iter().map(|((id, pid, comm), (times, waited))| {
+        let (who, waited) = (thread(comm, pid), Duration(waited));
+        match times {
+            1 => format!("{who} gave up waiting for {id} after {waited}"),
+            _ => format!("{who} gave up waiting for {id} {times} times, after {waited} in all"),
+        }
+    });
+    open.chain(tries).chain(asked).collect()
 }
 
 fn root(f: &mut Formatter<'_>, fence: &Fence) -> fmt::Result {
