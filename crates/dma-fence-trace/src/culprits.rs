@@ -75,8 +75,12 @@ impl<'a> Culprits<'a> {
     /// ```
     pub fn of(report: &'a Report) -> Self {
         let by_id = ById(report.fences.iter().map(|fence| (fence.id(), fence)).collect());
-        let blamed = report.fences.iter().flat_map(|fence| &fence.blamed_on);
-        let depended_on: HashSet<_> = blamed.map(|blame| blame.fence).collect();
+        // A job's own fence is nobody who waits.
+        let blamed = report.fences.iter().flat_map(|fence| {
+            let others = fence.blamed_on.iter().map(|blame| blame.fence);
+            others.filter(|other| fence.part_of != Some(*other))
+        });
+        let depended_on: HashSet<_> = blamed.collect();
         let urgent = |fence: &&Fence| is_urgent(fence, depended_on.contains(&fence.id()));
         let others = report.timelines.iter().filter(|timeline| timeline.driver != "drm_sched");
         let drivers = others.map(|other| (&*other.timeline, &*other.driver)).collect();

@@ -13,13 +13,17 @@ pub struct Duration(pub u64);
 
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, per_unit) = match self.0 {
-            0..1_000 => return write!(f, "{} ns", self.0),
+        // Rounded first, or 999.9 ms would be 1000 ms.
+        let digits = self.0.checked_ilog10().unwrap_or(0).min(11);
+        let place = 10_u64.pow(digits.saturating_sub(2));
+        let ns = self.0.saturating_add(place / 2) / place * place;
+        let (unit, per_unit) = match ns {
+            0..1_000 => return write!(f, "{ns} ns"),
             1_000..1_000_000 => ("µs", 1e3),
             1_000_000..1_000_000_000 => ("ms", 1e6),
             _ => ("s", 1e9),
         };
-        let value = self.0 as f64 / per_unit;
+        let value = ns as f64 / per_unit;
         let digits = match value {
             ..10.0 => 2,
             10.0..100.0 => 1,
@@ -53,6 +57,9 @@ mod tests {
             (3_465_900_000, "3.47 s"),
             (75_000_000_000, "75.0 s"),
             (7_500_000_000_000, "7500 s"),
+            (999_999_000, "1.00 s"),
+            (9_996_000_000, "10.0 s"),
+            (u64::MAX, "18446744073 s"),
         ] {
             assert_eq!(Duration(ns).to_string(), shown);
         }

@@ -5,6 +5,7 @@
 //! finished one is named; the others are found by who made them and when.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
@@ -15,15 +16,24 @@ use crate::event::{Event, EventKind, FenceId, JobStep};
 /// Jobs of old kernels that are remembered: of a job that is never done nobody hears again.
 const MOST: usize = 1 << 16;
 
-/// Old kernels name a job by its number, or by the address of its finished fence.
+/// Old kernels name a job by its number, or by the address of its finished fence. Each ring counts its own jobs,
+/// and several can have the same name, so the address comes first.
 #[derive(Default, Debug)]
 pub(super) struct OldJobs {
-    by_number: HashMap<u64, FenceId, RandomState>,
-    by_address: HashMap<u64, (Option<u64>, FenceId), RandomState>,
+    by_number: HashMap<Number, FenceId, RandomState>,
+    by_address: HashMap<u64, (Option<Number>, FenceId), RandomState>,
+    hasher: RandomState,
 }
 
+/// A job's number, and a hash of its ring's name.
+type Number = (u64, u64);
+
 impl OldJobs {
-    fn add(&mut self, number: Option<u64>, address: Option<u64>, finished: FenceId) {
+    fn number(&self, number: Option<u64>, ring: &str) -> Option<Number> {
+        Some((number?, self.hasher.hash_one(ring)))
+    }
+
+    fn add(&mut self, number: Option<Number>, address: Option<u64>, finished: FenceId) {
         if self.by_number.len().max(self.by_address.len()) >= MOST {
             *self = Self::default();
         }
@@ -35,10 +45,10 @@ impl OldJobs {
         }
     }
 
-    fn find(&self, number: Option<u64>, address: Option<u64>) -> Option<FenceId> {
-        let by_number = || self.by_number.get(&number?).copied();
+    fn find(&self, number: Option<Number>, address: Option<u64>) -> Option<FenceId> {
         let by_address = || Some(self.by_address.get(&address?)?.1);
-        by_number().or_else(by_address)
+        let by_number = || self.by_number.get(&number?).copied();
+        by_address().or_else(by_number)
     }
 
     fn done(&mut self, address: Option<u64>) {
@@ -51,11 +61,12 @@ impl OldJobs {
 impl Model {
     pub(super) fn job(&mut self, event: &Event<'_>) {
         let EventKind::Job { step, fence, id, pointer, ring, on, .. } = event.kind else { return };
-        let mut finished = fence.or_else(|| self.old_jobs.find(id, pointer));
+        let number = self.old_jobs.number(id, ring);
+        let mut finished = fence.or_else(|| self.old_jobs.find(number, pointer));
         if step == JobStep::Queue && fence.is_none() {
             finished = self.just_made(event, ring);
             if let Some(finished) = finished {
-                self.old_jobs.add(id, pointer, finished);
+                self.old_jobs.add(number, pointer, finished);
             }
         }
         // Of a job that was queued before the trace began, old kernels say nothing that helps.

@@ -8,8 +8,11 @@ use crate::report::{Fence, Verdict};
 /// Most urgent first; among equals, what others depend on comes before them.
 pub(super) fn sort(fences: &mut [Fence]) {
     let mut dependents: HashMap<FenceId, usize> = HashMap::new();
-    for blame in fences.iter().flat_map(|fence| &fence.blamed_on) {
-        *dependents.entry(blame.fence).or_default() += 1;
+    for fence in fences.iter() {
+        // A job's own fence is nobody who waits.
+        for blame in fence.blamed_on.iter().filter(|blame| fence.part_of != Some(blame.fence)) {
+            *dependents.entry(blame.fence).or_default() += 1;
+        }
     }
     fences.sort_by_cached_key(|fence| {
         let dependents = dependents.get(&fence.id()).copied().unwrap_or(0);

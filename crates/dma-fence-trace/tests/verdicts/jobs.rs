@@ -159,3 +159,35 @@ fn an_old_job_is_done() {
     let job = find(&report, 11, 1).job.as_ref().unwrap();
     assert_eq!(job.done_ns, Some(1_200_000_000));
 }
+
+#[test]
+fn nobody_waits_for_a_job_only_because_it_has_a_scheduled_fence() {
+    let script = queue("gfx", 11, 1, 1.0)
+        + "|x-9 [000] ..... 3.000000: dma_fence_wait_start: driver=drm_sched timeline=gfx context=7 seqno=5\n";
+    // The one with a waiter is the one to look at, though it was seen later.
+    assert_eq!(verdicts(&report(&script, 9.0))[0], "7:5 never");
+}
+
+#[test]
+fn old_kernels_number_the_jobs_of_each_ring() {
+    let script = "
+        game-7 1.00 init drm_sched/gfx 20:1
+        game-7 1.00 init drm_sched/gfx 21:1
+        |game-7 [001] ..... 1.000000: drm_sched_job: entity=0000000000000001, id=10, fence=000000000000000a, ring=gfx, job count:1, hw job count:1
+        copy-5 1.10 init drm_sched/sdma 30:1
+        copy-5 1.10 init drm_sched/sdma 31:1
+        |copy-5 [001] ..... 1.100000: drm_sched_job: entity=0000000000000002, id=10, fence=000000000000000b, ring=sdma, job count:0, hw job count:0
+        |gfx-8 [000] ..... 1.150000: drm_sched_job_wait_dep: job ring=gfx, id=10, depends fence=00000000000000ff, context=40, seq=1
+        |gfx-8 [000] ..... 1.200000: drm_run_job: entity=0000000000000001, id=10, fence=000000000000000a, ring=gfx, job count:0, hw job count:1
+        gfx-8 1.20 init amdgpu/gfx 90:1
+        gfx-8 1.20 signaled drm_sched/gfx 20:1
+        |sdma-9 [000] ..... 1.300000: drm_run_job: entity=0000000000000002, id=10, fence=000000000000000b, ring=sdma, job count:0, hw job count:1
+        sdma-9 1.30 init amdgpu/sdma 91:1
+        sdma-9 1.30 signaled drm_sched/sdma 30:1
+        irq-2 1.40 signaled amdgpu/sdma 91:1
+        |irq-2 [000] ..... 1.400000: drm_sched_process_job: fence=000000000000000b signaled
+        irq-2 1.40 signaled drm_sched/sdma 31:1";
+    let report = report(script, 9.0);
+    assert_eq!(blames(&report), ["21:1 dependency 40:1", "21:1 hardware 90:1"]);
+    assert_eq!(find(&report, 21, 1).job.as_ref().unwrap().run_ns, Some(1_200_000_000));
+}

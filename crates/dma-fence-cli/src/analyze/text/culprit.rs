@@ -26,6 +26,7 @@ impl Text<'_> {
                 format!("driver {} (it has a ring of this name), ring {timeline}", name(driver))
             }
             ("drm_sched", None) => format!("the driver of ring {timeline} (the GPU scheduler's)"),
+            ("", _) => format!("a driver without a name, timeline {timeline}"),
             (driver, _) => format!("driver {}, timeline {timeline}", name(driver)),
         };
         let device = culprit.device().map(|device| format!(" (device {})", name(device)));
