@@ -51,7 +51,7 @@ fn read(path: &Path) -> Trace {
     while let Some(line) = reader.next().unwrap() {
         let event = match line {
             Line::Event(event) => event,
-            Line::Foreign => continue,
+            Line::Foreign | Line::Ended { .. } => continue,
             other => panic!("{other:?}"),
         };
         last = last.max(event.time_ns);

@@ -154,7 +154,8 @@ impl State {
         Some(self.signaled?.saturating_sub(self.start()?))
     }
 
-    pub(crate) fn begin_wait(&mut self, who: Who, time: u64) {
+    /// Begins the thread's wait, and says how long it was if its end was seen before.
+    pub(crate) fn begin_wait(&mut self, who: Who, time: u64) -> Option<u64> {
         self.evidence = self.evidence.max(time);
         let ended = |wait: &&mut Wait| {
             let until = wait.until.map(|until| until.saturating_add(SKEW));
@@ -162,11 +163,15 @@ impl State {
         };
         // Events of several CPUs can be in another order than their times.
         match self.waits.iter_mut().find(ended) {
-            Some(wait) => wait.since = Some(time),
+            Some(wait) => {
+                wait.since = Some(time);
+                wait.until.map(|until| until.saturating_sub(time))
+            }
             None => {
                 self.forget_waits();
                 // The first ones have waited longest.
                 add(&mut self.waits, Wait { who, since: Some(time), until: None });
+                None
             }
         }
     }

@@ -233,9 +233,13 @@ impl Model {
         let who = self.tasks.who(event.task);
         self.leave_wait(event, &who, seen.id);
         let fence = self.named(seen, event.time_ns);
-        fence.begin_wait(who, event.time_ns);
-        if fence.is_only_mentioned() {
-            let generation = fence.generation;
+        let waited = fence.begin_wait(who, event.time_ns);
+        let (timeline, generation) = (fence.timeline, fence.generation);
+        let mentioned = fence.is_only_mentioned();
+        if let (Some(waited), Some(index)) = (waited, timeline) {
+            self.timelines.get_mut(index).waits.add(waited);
+        }
+        if mentioned {
             self.settle(seen.id, generation);
         }
     }

@@ -1,0 +1,301 @@
+//! `dma-fence analyze`: what people, machines and scripts get from it.
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{BIN, Run, Sandbox, noise};
+use serde_json::Value;
+
+fn capture(name: &str) -> PathBuf {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dma-fence-trace/tests/data");
+    data.join(name)
+}
+
+fn analyze(args: &[&str], files: &[&Path]) -> Run {
+    let sandbox = Sandbox::new();
+    let mut command = Command::new(BIN);
+    command.arg("analyze").args(args).args(files);
+    sandbox.spawn(command).finish()
+}
+
+const FREEZE: &str = "kms-freeze.txt.gz";
+const END: [&str; 2] = ["--end", "12.717909"];
+
+fn json(args: &[&str], files: &[&Path]) -> (i32, Value) {
+    let run = analyze(&[args, &["--json"]].concat(), files);
+    (run.status(), run.json())
+}
+
+/// The first screen of a frozen desktop names the driver, the waiter and the victim.
+#[test]
+fn the_first_screen_says_whom_to_blame() {
+    let run = analyze(&END, &[&capture(FREEZE)]).failed(1, &[]);
+    let text = run.stdout();
+    let first = text.lines().next().unwrap();
+    assert!(
+        first.starts_with("STUCK: driver sw_sync, timeline nv-prime-ring: fence 3:21"),
+        "{text}"
+    );
+    let screen: Vec<_> = text.lines().take(24).collect();
+    let screen = screen.join("\n");
+    for words in [
+        "kworker/u8:0 (pid 10) has waited 3.46 s for 3:21",
+        "vkms/CRTC:45-crtc-0 1:21 → sw_sync/nv-prime-ring 3:21",
+        "made by kwin_wayland (pid 48); the display waits for it",
+        "last sign of life: 3:20 signaled, 3.47 s before the end, by game (pid 47)",
+    ] {
+        assert!(screen.contains(words), "{words:?} is not in\n{screen}");
+    }
+    assert!(!text.contains('\u{1b}'), "no colours in a pipe");
+}
+
+#[test]
+fn a_scheduler_chain_names_the_hardware() {
+    let run = analyze(&["--threshold", "200ms"], &[&capture("sched-chain-never.txt.gz")]);
+    let text = run.failed(1, &[]).stdout();
+    let first = text.lines().next().unwrap();
+    assert!(first.contains("driver drm_mock_sched, timeline gfx_0.0.0"), "{first}");
+    assert!(first.contains("device chain_never.drm-mock-scheduler-0"), "{first}");
+    assert!(
+        text.contains("drm_sched/sdma0 11:1 → drm_sched/comp_1.0.0 9:2 → drm_sched/gfx_0.0.0 7:2")
+    );
+}
+
+#[test]
+fn what_is_too_young_is_said_to_be_too_young() {
+    let run = analyze(&[], &[&capture(FREEZE)]).succeeded();
+    let text = run.stdout();
+    assert!(text.starts_with("TOO SOON TO TELL"), "{text}");
+    assert!(text.contains("--end TIME"), "{text}");
+}
+
+#[test]
+fn nothing_wrong_is_said_in_a_line() {
+    let text = analyze(&[], &[&capture("kms-ok.txt.gz")]).succeeded().stdout();
+    assert!(text.starts_with("OK: nothing is stuck, and nothing is late."), "{text}");
+}
+
+#[test]
+fn late_ones_do_not_fail() {
+    let text = analyze(&[], &[&capture("kms-late.txt.gz")]).succeeded().stdout();
+    assert!(
+        text.starts_with("LATE, but nothing is stuck: driver sw_sync, timeline dgpu-ring"),
+        "{text}"
+    );
+    assert!(text.contains("vkms/CRTC:45-crtc-0 1:15 took 3.02 s because of 3:15"), "{text}");
+}
+
+/// The fields that docs/analyze.md promises.
+#[test]
+fn the_json_has_what_is_promised() {
+    let (status, json) = json(&END, &[&capture(FREEZE)]);
+    assert_eq!(status, 1);
+    for (key, value) in [
+        ("schema", 1),
+        ("events", 163),
+        ("lost", 0),
+        ("malformed", 0),
+        ("span_ns", 3_898_833_000_i64),
+    ] {
+        assert_eq!(json[key], value, "{key}");
+    }
+    assert_eq!((&json["stuck"], &json["warnings"]), (&true.into(), &Value::Array(vec![])));
+    let fences = json["fences"].as_array().unwrap();
+    assert_eq!(fences.len(), 2, "those that are fine only with --all");
+    let root = &fences[0];
+    for (key, value) in [("context", 3), ("seqno", 21)] {
+        assert_eq!(root[key], value);
+    }
+    for (key, value) in [("driver", "sw_sync"), ("timeline", "nv-prime-ring"), ("verdict", "never")]
+    {
+        assert_eq!(root[key], value);
+    }
+    assert_eq!(root["root"], true);
+    assert_eq!(root["init_ns"], 9_251_955_000_u64);
+    assert!(root["signaled_ns"].is_null() && root["late_ns"].is_null());
+    let waiter = &root["waiters"][0];
+    assert_eq!((&waiter["comm"], &waiter["pid"]), (&"kworker/u8:0".into(), &10.into()));
+    assert_eq!(waiter["since_ns"], 9_259_670_000_u64);
+    assert_eq!(waiter["waited_ns"], 3_458_239_000_u64);
+    let victim = &fences[1];
+    assert_eq!(victim["root"], false);
+    let blame = &victim["blamed_on"][0];
+    assert_eq!((&blame["context"], &blame["seqno"]), (&3.into(), &21.into()));
+    assert_eq!(blame["because"], "display");
+    let timeline = &json["timelines"][0];
+    for key in ["driver", "timeline", "context", "fences", "p50_ns", "p99_ns", "max_ns"] {
+        assert!(!timeline[key].is_null(), "{key}: {timeline}");
+    }
+}
+
+#[test]
+fn all_fences_only_if_asked_for() {
+    let (_, json) = json(&["--all"], &[&capture("kms-ok.txt.gz")]);
+    let fences = json["fences"].as_array().unwrap();
+    assert_eq!(fences.len() as u64, json["verdicts"]["ok"].as_u64().unwrap());
+    assert!(fences.iter().all(|fence| fence["verdict"] == "ok"));
+}
+
+#[test]
+fn standard_input_packed_and_damaged() {
+    let packed = fs::read(capture(FREEZE)).unwrap();
+    let text = analyze_stdin(&["--json", "-"], &packed);
+    assert_eq!(text["events"], 163);
+    let cut = analyze_stdin(&["--json", "-"], &packed[..packed.len() / 2]);
+    assert!(cut["events"].as_u64().unwrap() > 10, "{cut}");
+    let warning = cut["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("standard input is damaged or cut off"), "{warning}");
+}
+
+fn analyze_stdin(args: &[&str], input: &[u8]) -> Value {
+    let mut command = Command::new(BIN);
+    command.arg("analyze").args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+/// What `cat per_cpu/cpu0/trace` and the others give.
+#[test]
+fn files_of_one_trace_in_any_order() {
+    let sandbox = Sandbox::new();
+    let run = Command::new("gzip").arg("-dc").arg(capture("kms-ok.txt.gz")).output().unwrap();
+    let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    let cpu = |cpu: &str| {
+        let lines: Vec<_> = text.lines().filter(|line| line.contains(cpu)).collect();
+        lines.join("\n") + "\n"
+    };
+    let first = sandbox.file("cpu0", cpu("[000]").as_bytes());
+    let second = sandbox.file("cpu1", cpu("[001]").as_bytes());
+    let (_, whole) = json(&[], &[&capture("kms-ok.txt.gz")]);
+    for files in [[&first, &second], [&second, &first]] {
+        let (status, json) = json(&[], &files.map(|file| &**file));
+        assert_eq!((status, &json["verdicts"]), (0, &whole["verdicts"]));
+        assert_eq!(json["timelines"], whole["timelines"]);
+    }
+}
+
+#[test]
+fn malformed_lines_are_counted_and_shown() {
+    let sandbox = Sandbox::new();
+    let text = "\
+        a-7 [000] ..... 1.000000: dma_fence_init: driver=gpu timeline=gfx context=5 seqno=1\n\
+        dma_fence_init: rubbish\n\
+        \0\u{1}\u{2}\n\
+        a-7 [000] ..... 1.100000: dma_fence_init: driver=gpu\n";
+    let file = sandbox.file("bad.txt", text.as_bytes());
+    let (_, json) = json(&[], &[&file]);
+    assert_eq!((&json["events"], &json["malformed"]), (&1.into(), &2.into()));
+    assert_eq!(json["malformed_lines"][0]["line"], 2);
+    let shown = analyze(&[], &[&file]).stdout();
+    assert!(shown.contains("2 lines make no sense"), "{shown}");
+    assert!(shown.contains("line 2: an event, but not when and by whom"), "{shown}");
+    let other = sandbox.file("other.txt", text.as_bytes());
+    let shown = analyze(&[], &[&file, &other]).stdout();
+    assert!(shown.contains(&format!("{}, line 2", other.display())), "{shown}");
+}
+
+#[test]
+fn what_is_no_trace_is_refused() {
+    let sandbox = Sandbox::new();
+    let noise = sandbox.file("noise", &noise(50_000));
+    analyze(&[], &[&noise]).failed(2, &["no event was understood", "noise"]);
+    let empty = sandbox.file("empty", b"");
+    analyze(&[], &[&empty]).failed(2, &["empty"]);
+    analyze(&[], &[&sandbox.path("missing")]).failed(2, &["missing", "No such file"]);
+    analyze(&[], &[&sandbox.path("")]).failed(2, &["is a directory"]);
+    analyze(&[], &[]).failed(2, &["FILE"]);
+    let counter =
+        "a-7 [000] ..... 123456789: dma_fence_init: driver=gpu timeline=gfx context=5 seqno=1\n";
+    let counter = sandbox.file("counter", counter.as_bytes());
+    analyze(&[], &[&counter]).failed(2, &["line 1", "not in seconds"]);
+    let (status, json) = json(&[], &[&noise]);
+    assert_eq!((status, &json["error"]["kind"]), (2, &"input".into()));
+}
+
+#[test]
+fn a_trace_without_fences_is_no_error() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.file("idle", b"# tracing ended at 12.000000\n");
+    let run = analyze(&[], &[&file]).succeeded();
+    assert!(run.stdout().starts_with("No fences"), "{}", run.stdout());
+    assert!(run.stderr().contains("was dma_fence:* enabled"), "{}", run.stderr());
+}
+
+#[test]
+fn filters_say_that_there_is_more() {
+    let file = capture(FREEZE);
+    let shown = analyze(&["--end", "12.7", "--timeline", "vkms"], &[&file]).failed(1, &[]).stdout();
+    assert!(shown.starts_with("STUCK: driver sw_sync"), "the reason stays: {shown}");
+    let shown = analyze(&["--end", "12.7", "--pid", "999"], &[&file]).succeeded().stdout();
+    assert!(shown.contains("2 other fences are"), "{shown}");
+    let (_, json) = json(&["--end", "12.7", "--pid", "10"], &[&file]);
+    assert_eq!(json["fences"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn names_do_not_reach_the_terminal_as_they_are() {
+    let sandbox = Sandbox::new();
+    let text = "a\u{1b}]0;x-7 [000] ..... 1.000000: dma_fence_init: driver=gpu timeline=g\u{1b}[2Jx context=5 seqno=1\n";
+    let file = sandbox.file("names", text.as_bytes());
+    let shown = analyze(&["--end", "9", "--all"], &[&file]).failed(1, &[]).stdout();
+    assert!(!shown.contains('\u{1b}') && shown.contains("g\\u{1b}[2Jx"), "{shown}");
+}
+
+#[test]
+fn pages_are_written_whole_or_not_at_all() {
+    let sandbox = Sandbox::new();
+    let (html, perfetto) = (sandbox.path("page.html"), sandbox.path("trace.json"));
+    let file = sandbox.file("trace.gz", &fs::read(capture(FREEZE)).unwrap());
+    let pages = ["--html", html.to_str().unwrap(), "--perfetto", perfetto.to_str().unwrap()];
+    analyze(&pages, &[&file]).succeeded();
+    let page = fs::read_to_string(&html).unwrap();
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("nv-prime-ring"),
+        "{}",
+        &page[..200]
+    );
+    let trace: Value = serde_json::from_slice(&fs::read(&perfetto).unwrap()).unwrap();
+    assert!(trace["traceEvents"].as_array().unwrap().len() > 80);
+    assert_eq!(sandbox.temporary_file(), None);
+
+    let same = file.to_str().unwrap();
+    analyze(&["--html", same], &[&file]).failed(2, &["--html", "one of the files to analyze"]);
+    assert!(fs::read(&file).unwrap().starts_with(&[0x1f, 0x8b]), "it is as it was");
+    let nowhere = sandbox.path("no/such/page.html");
+    let nowhere = ["--html", nowhere.to_str().unwrap()];
+    analyze(&nowhere, &[&file]).failed(2, &["cannot write", "no/such/page.html"]);
+    analyze(&["--html", "/dev/full"], &[&file]).failed(2, &["cannot write '/dev/full'"]);
+}
+
+/// A copy that loses a producer on purpose, traced by the library itself.
+#[test]
+fn the_lost_producer_of_a_copy_is_blamed() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.file("source", &noise(5 << 20));
+    let (copy, events) = (sandbox.path("copy"), sandbox.path("events"));
+    let args =
+        ["--trace-events", events.to_str().unwrap(), "--inject", "lost-producer=7", "--json"];
+    let failed = sandbox.copy(&source, &copy, &args).failed(4, &[]);
+    let fence = failed.json()["error"]["fence"].as_str().unwrap().to_owned();
+    let (driver, rest) = fence.split_once(' ').unwrap();
+    let (timeline, id) = rest.split_once(' ').unwrap();
+
+    let run = analyze(&[], &[&events]).failed(1, &[]);
+    let first = run.stdout().lines().next().unwrap().to_owned();
+    let blame = format!("driver {driver}, timeline {timeline}: fence {id} lost its producer");
+    assert!(first.starts_with("STUCK: ") && first.contains(&blame), "{first}\n{fence}");
+    let (_, json) = json(&[], &[&events]);
+    let lost = &json["fences"][0];
+    assert_eq!((&lost["verdict"], &lost["root"]), (&"lost".into(), &true.into()));
+    assert_eq!(format!("{}:{}", lost["context"], lost["seqno"]), id);
+    let fences = json["fences"].as_array().unwrap();
+    let arrays: Vec<_> =
+        fences.iter().filter(|f| f["verdict"] == "lost" && f["root"] == false).collect();
+    assert!(!arrays.is_empty());
+    assert!(arrays.iter().all(|array| array["blamed_on"][0]["because"] == "member"), "{arrays:?}");
+}
