@@ -11,6 +11,7 @@ mod input;
 mod interrupt;
 mod output;
 mod record;
+mod shown;
 mod tracefs;
 mod watch;
 

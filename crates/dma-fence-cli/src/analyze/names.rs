@@ -5,28 +5,14 @@
 
 use dma_fence_trace::report::{Fence, Task, Timeline};
 
-/// Longer names are cut.
+use crate::shown;
+
+/// So many columns of a name are shown.
 const LONGEST: usize = 48;
 
 /// A name that is safe to print.
 pub(super) fn name(name: &str) -> String {
-    let mut shown = String::new();
-    for (at, c) in name.chars().enumerate() {
-        if at == LONGEST {
-            shown.push('…');
-            break;
-        }
-        match c {
-            _ if c.is_control() || is_invisible(c) => shown.extend(c.escape_default()),
-            _ => shown.push(c),
-        }
-    }
-    shown
-}
-
-/// What turns the direction of writing, or has no width.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    shown::fit(name, LONGEST)
 }
 
 /// `driver/timeline`
@@ -69,7 +55,7 @@ mod tests {
     #[test]
     fn hostile_names_do_no_harm() {
         assert_eq!(name("a\nb\u{1b}[31m\u{202e}日"), "a\\nb\\u{1b}[31m\\u{202e}日");
-        assert_eq!(name(&"x".repeat(300)).chars().count(), LONGEST + 1);
+        assert_eq!(name(&"x".repeat(300)).chars().count(), LONGEST);
         assert_eq!(track("", "ring"), "ring");
     }
 }

@@ -7,9 +7,10 @@ use dma_fence_trace::report::{Fence, Report};
 
 use super::{
     table::Column,
-    text::{clean, duration, task},
+    text::{duration, task},
     words,
 };
+use crate::shown::clean;
 
 pub(super) const COLUMNS: [Column; 7] = [
     Column { title: "", least: 1, most: 1, right: false, goes: 1 },

@@ -32,7 +32,7 @@ pub(super) fn text(report: &Report, status: &Status) -> String {
         }
     }
     for note in &report.notes {
-        let _ = write!(text, "\nNote: {}\n", super::text::clean(note));
+        let _ = write!(text, "\nNote: {}\n", crate::shown::clean(note));
     }
     text
 }

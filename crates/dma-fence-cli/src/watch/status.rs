@@ -2,11 +2,8 @@
 
 use dma_fence_trace::report::{Fence, Report};
 
-use super::{
-    fences::is_listed,
-    pace::Speed,
-    text::{clean, duration},
-};
+use super::{fences::is_listed, pace::Speed, text::duration};
+use crate::shown::clean;
 
 /// Longer than this, and it is said that nothing happens.
 const SILENCE_NS: u64 = 1_000_000_000;

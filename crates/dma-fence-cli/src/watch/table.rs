@@ -1,6 +1,6 @@
 //! Tables whose columns share the width that there is; the least important ones go first.
 
-use super::text::{pad, width};
+use crate::shown::{pad, width};
 
 /// Between two columns.
 const GAP: usize = 2;

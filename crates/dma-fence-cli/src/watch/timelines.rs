@@ -7,8 +7,9 @@ use dma_fence_trace::report::{Report, Timeline};
 use super::{
     rates::Rates,
     table::Column,
-    text::{clean, duration, rate},
+    text::{duration, rate},
 };
+use crate::shown::clean;
 
 /// How many bars a trend has at most.
 const TREND: usize = 24;

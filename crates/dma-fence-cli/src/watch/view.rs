@@ -13,9 +13,9 @@ use super::{
     state::{Focus, Shown, State},
     status::Status,
     table::{Column, Table},
-    text::{fit, pad},
     timelines, words,
 };
+use crate::shown::{fit, pad};
 
 const KEYS: &str =
     "q quit  ↑↓ select  Tab table  Enter details  space pause  / filter  s sort  ? help";
@@ -157,7 +157,7 @@ impl<'a> Window<'a> {
         let marker = if is_focused { "▶" } else { " " };
         let title = format!("{marker} {title} ({place}) ");
         let title = fit(&title, width);
-        let title = format!("{title}{}", "─".repeat(width - super::text::width(&title)));
+        let title = format!("{title}{}", "─".repeat(width - crate::shown::width(&title)));
         let header = Style::new().add_modifier(Modifier::UNDERLINED);
         let mut lines = vec![
             Line::styled(title, rule),
@@ -199,7 +199,7 @@ fn last_line(state: &State) -> String {
 
 fn draw_help(frame: &mut Frame<'_>) {
     let lines = HELP.lines().count() as u16;
-    let columns = HELP.lines().map(super::text::width).max().unwrap_or(0) as u16;
+    let columns = HELP.lines().map(crate::shown::width).max().unwrap_or(0) as u16;
     let area = frame.area();
     let [area] = Layout::horizontal([Constraint::Length(columns + 3)])
         .flex(ratatui::layout::Flex::Center)

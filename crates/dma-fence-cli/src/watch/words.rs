@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use dma_fence_trace::FenceId;
 use dma_fence_trace::report::{Because, Fence, Job, Report, Timeline, Verdict};
 
-use super::text::{duration, fit, task};
+use super::text::{duration, task};
+use crate::shown::fit;
 
 /// How wide a name may get in a sentence.
 const NAME: usize = 40;
@@ -21,18 +22,6 @@ pub(super) fn because_short(because: Because) -> &'static str {
         Because::Member => "member",
         Because::Queue => "queue",
         Because::Hardware => "hardware",
-    }
-}
-
-fn because(because: Because) -> &'static str {
-    match because {
-        Because::Dependency => "the scheduler says so",
-        Because::Display => {
-            "inferred: it is a display's, and who works for the display waits for the other"
-        }
-        Because::Member => "it is a container of it, or seems to be one",
-        Because::Queue => "inferred: the other is before it in the same timeline",
-        Because::Hardware => "inferred: the hardware's fence of the same job",
     }
 }
 
@@ -64,7 +53,7 @@ fn chain(report: &Report, fence: &Fence, lines: &mut Vec<String>) {
     open.extend(fence.blamed_on.iter().rev().map(|blame| (fence, *blame, 0)));
     let end = lines.len() + LINKS;
     while let Some((from, blame, depth)) = open.pop() {
-        let why = because(blame.because);
+        let why = blame.because.why();
         let indent = "  ".repeat(depth);
         if lines.len() == end {
             lines.push(format!("{indent}and so on"));
@@ -219,7 +208,7 @@ mod tests {
         let text = told(&frozen(), 2);
         let expected = "\
 2:9 of vkms CRTC:34-crtc-0 is stuck: pending for 42.0 s.
-2:9 waits for 7:3 of sw_sync ring-stuck, which is stuck: pending for 40.0 s (inferred: it is a display's, and who works for the display waits for the other).
+2:9 waits for 7:3 of sw_sync ring-stuck, which is stuck: pending for 40.0 s (the display waits for it to show the picture).
   7:3 waits for no other: it is the reason.
 In the kernel wait: compositor-52 for 41.0 s.
 Made 42.0 s ago by game-77.";
