@@ -179,6 +179,39 @@ fn files_of_one_trace_in_any_order() {
     }
 }
 
+/// However long after its end the beginning of a fence is read.
+#[test]
+fn files_of_a_long_trace() {
+    let sandbox = Sandbox::new();
+    let event = |cpu: u32, step: &str, n: u32, part: u32| {
+        let names = "driver=gpu timeline=gfx context=5";
+        format!("a-7 [00{cpu}] ..... {n}.00000{part}: dma_fence_{step}: {names} seqno={n}\n")
+    };
+    let init: String = (1..5000).map(|n| event(0, "init", n, 0)).collect();
+    let signaled: String = (1..5000).map(|n| event(1, "signaled", n, 7)).collect();
+    let init = sandbox.file("cpu0", init.as_bytes());
+    let signaled = sandbox.file("cpu1", signaled.as_bytes());
+    let (status, json) = json(&[], &[&signaled, &init]);
+    assert_eq!((status, &json["verdicts"]["ok"]), (0, &4999.into()));
+    assert_eq!(json["timelines"][0]["p99_ns"], 7000);
+}
+
+#[test]
+fn who_waits_longest_is_told_first() {
+    let sandbox = Sandbox::new();
+    let names = "driver=gpu timeline=gfx context=5";
+    let text = format!(
+        "a-7 [000] ..... 1.000000: dma_fence_init: {names} seqno=1\n\
+         a-7 [000] ..... 1.100000: dma_fence_init: {names} seqno=2\n\
+         long-8 [000] ..... 1.200000: dma_fence_wait_start: {names} seqno=2\n\
+         short-9 [000] ..... 3.000000: dma_fence_wait_start: {names} seqno=1\n"
+    );
+    let file = sandbox.file("waits", text.as_bytes());
+    let text = analyze(&["--end", "9"], &[&file]).failed(1, &[]).stdout();
+    let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("{text}"));
+    assert!(at("long (pid 8) has waited 7.80 s") < at("short (pid 9) has waited 6.00 s"));
+}
+
 #[test]
 fn malformed_lines_are_counted_and_shown() {
     let sandbox = Sandbox::new();
@@ -262,6 +295,9 @@ fn pages_are_written_whole_or_not_at_all() {
     let trace: Value = serde_json::from_slice(&fs::read(&perfetto).unwrap()).unwrap();
     assert!(trace["traceEvents"].as_array().unwrap().len() > 80);
     assert_eq!(sandbox.temporary_file(), None);
+    // Pages show what is fine, too; the object only if it is asked for.
+    let (_, object) = json(&pages, &[&file]);
+    assert_eq!(object["fences"].as_array().unwrap().len(), 2);
 
     let same = file.to_str().unwrap();
     analyze(&["--html", same], &[&file]).failed(2, &["--html", "one of the files to analyze"]);

@@ -125,6 +125,17 @@ fn a_scheduler_chain_is_blamed_on_its_first_job() {
     }
 }
 
+/// No event has the error of the job that was cancelled; and the second job waited until the first one was done.
+#[test]
+fn a_cancelled_job_accuses_nobody() {
+    let report = analyze("sched-cancel.txt", Options::default(), None);
+    let late: Vec<_> =
+        report.fences.iter().map(|fence| (fence.id().to_string(), fence.root)).collect();
+    assert_eq!(late, [("7:1".into(), true), ("8:2".into(), false)]);
+    assert_eq!(find(&report, 8, 2).blamed_on[0].fence, FenceId { context: 9, seqno: 1 });
+    assert!(!report.stuck);
+}
+
 #[test]
 fn nothing_is_wrong_with_the_scheduler() {
     for file in ["sched-basic.txt", "sched-pingpong.txt"] {

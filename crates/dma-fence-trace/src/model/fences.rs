@@ -208,7 +208,11 @@ impl Model {
             }
             _ => all(&extra.members, Because::Member),
         };
-        let queue = timeline.previous.filter(|_| timeline.context.is_some());
+        // A job is scheduled when there is room for it: when the one before it is done.
+        let finished =
+            extra.part_of.filter(|_| timeline.is_scheduler).and_then(|id| self.fences.get(&id));
+        let ahead = finished.and_then(|fence| self.timelines.get(fence.timeline?).previous);
+        let queue = ahead.or(timeline.previous.filter(|_| timeline.context.is_some()));
         let queue = queue.map(|(fence, at)| (at, Blame { fence, because: Because::Queue }));
         let (begin, end) = (fence.start()?, fence.signaled?);
         let (at, blame) = [dependency, displayed, member, queue]
