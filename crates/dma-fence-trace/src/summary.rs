@@ -1,16 +1,16 @@
 //! From what is known of the fences to the report.
 
+mod judge;
 mod notes;
 mod order;
 
-use std::collections::{HashMap, HashSet};
-
 use crate::blame::Pending;
 use crate::event::{FenceId, FenceStep};
-use crate::model::{Model, Sorted, State, Timeline};
+use crate::model::{Model, State};
 use crate::report::{
     self, Asker, Because, Blame, Fence, Last, Report, SCHEMA, Verdict, Verdicts, Waiter,
 };
+use judge::{Judge, Judged};
 
 /// The report.
 pub(crate) fn of(model: &Model, end_ns: Option<u64>) -> Report {
@@ -20,49 +20,29 @@ pub(crate) fn of(model: &Model, end_ns: Option<u64>) -> Report {
 /// What the parts of the report are made from.
 struct Summary<'a> {
     model: &'a Model,
-    end: u64,
-    /// How long the fences of each timeline take.
-    usual: Vec<Sorted<'a>>,
+    judge: Judge<'a>,
     pending: Pending<'a>,
-    /// What is known to depend on another: no guesses.
-    depended_on: HashSet<FenceId>,
     verdicts: Verdicts,
     late_not_listed: u64,
     /// How many are pending, for each timeline.
     pending_in: Vec<u64>,
 }
 
-/// A verdict, and how sure it is.
-struct Judged {
-    verdict: Verdict,
-    certain: bool,
-    age: u64,
-    late: Option<u64>,
-}
-
 impl<'a> Summary<'a> {
     fn new(model: &'a Model, end_ns: Option<u64>) -> Self {
-        let last = model.counts.last;
-        let pending = || model.fences.iter().filter(|(_, fence)| !fence.is_over());
-        let depended_on = pending().flat_map(|(_, fence)| {
-            let extra = fence.extra();
-            extra.depends_on.iter().chain(&extra.members).copied()
-        });
-        let mut summary = Self {
+        let judge = Judge::new(model, end_ns);
+        // Whom one of them can be blamed on depends on what the others are taken for.
+        let pending = model.fences.iter().filter(|(_, fence)| !fence.is_over());
+        let verdicts = pending
+            .filter_map(|(id, fence)| Some((*id, judge.judge(*id, fence, judge.end)?.verdict)));
+        Self {
             model,
-            end: end_ns.or(model.counts.ended).unwrap_or(last).max(last),
-            usual: model.timelines.iter().map(|timeline| timeline.durations.sorted()).collect(),
-            depended_on: depended_on.collect(),
-            pending: Pending::of(model, HashMap::new()),
+            pending: Pending::of(model, verdicts.collect()),
             verdicts: model.retired.forgotten,
             late_not_listed: 0,
-            pending_in: vec![0; model.timelines.iter().count()],
-        };
-        // Whom one of them can be blamed on depends on what the others are taken for.
-        let verdicts = pending()
-            .filter_map(|(id, fence)| Some((*id, summary.judge(*id, fence, summary.end)?.verdict)));
-        summary.pending = Pending::of(model, verdicts.collect());
-        summary
+            pending_in: vec![0; judge.usual.len()],
+            judge,
+        }
     }
 
     fn report(mut self) -> Report {
@@ -70,7 +50,7 @@ impl<'a> Summary<'a> {
         self.count_unlisted(&fences);
         order::sort(&mut fences);
         let counts = &self.model.counts;
-        let begin = counts.first.unwrap_or(0);
+        let begin = counts.first.unwrap_or(self.judge.end);
         Report {
             schema: SCHEMA,
             events: counts.events,
@@ -78,13 +58,13 @@ impl<'a> Summary<'a> {
             malformed: 0,
             malformed_lines: Vec::new(),
             lost: self.model.gaps.lost.saturating_add(self.model.gaps.overwritten),
-            span_ns: self.end - begin,
+            span_ns: self.judge.end - begin,
             begin_ns: begin,
             last_ns: counts.last,
-            end_ns: self.end,
+            end_ns: self.judge.end,
             stuck: fences.iter().any(Fence::is_stuck),
             verdicts: self.verdicts,
-            notes: notes::of(self.model, &fences, self.end),
+            notes: notes::of(self.model, &fences, self.judge.end),
             fences,
             late_not_listed: self.late_not_listed,
             timelines: self.timelines(),
@@ -99,7 +79,7 @@ impl<'a> Summary<'a> {
         let known = gone.chain(model.fences.iter().map(|(id, fence)| (*id, fence)));
         let mut fences = Vec::new();
         for (id, fence) in known {
-            let Some(judged) = self.judge(id, fence, self.end) else { continue };
+            let Some(judged) = self.judge.judge(id, fence, self.judge.end) else { continue };
             self.count(fence, judged.verdict);
             let fine = matches!(judged.verdict, Verdict::Ok | Verdict::Unobserved);
             if !fine || fence.extra().error.is_some() || model.retired.all {
@@ -113,7 +93,7 @@ impl<'a> Summary<'a> {
     /// What was pending for long when another fence got its name: tracing ended there for it.
     fn add_cut_short(&mut self, fences: &mut Vec<Fence>) {
         for (id, fence, end) in &self.model.retired.cut_short {
-            let judged = self.judge(*id, fence, *end);
+            let judged = self.judge.judge(*id, fence, *end);
             let Some(judged) = judged.filter(|judged| judged.verdict == Verdict::Never) else {
                 continue;
             };
@@ -139,7 +119,7 @@ impl<'a> Summary<'a> {
 
     /// Of each timeline only the slowest are remembered.
     fn count_unlisted(&mut self, listed: &[Fence]) {
-        for (timeline, usual) in self.model.timelines.iter().zip(&self.usual) {
+        for (timeline, usual) in self.model.timelines.iter().zip(&self.judge.usual) {
             if timeline.slow.dropped == 0 {
                 continue;
             }
@@ -156,92 +136,8 @@ impl<'a> Summary<'a> {
         }
     }
 
-    fn timeline(&self, fence: &State) -> Option<&'a Timeline> {
-        fence.timeline.map(|index| self.model.timelines.get(index))
-    }
-
-    /// `None` if nothing can be said of it.
-    fn judge(&self, id: FenceId, fence: &State, end: u64) -> Option<Judged> {
-        // No context has this number: what prints it is a stub, or not yet made.
-        if id.context == 0 && !fence.is_over() {
-            return None;
-        }
-        let unnumbered = self.timeline(fence).is_some_and(|timeline| timeline.numbers_at_emit);
-        if id.seqno == 0 && unnumbered && fence.extra().emit.is_none() {
-            return None;
-        }
-        if fence.is_over() { self.judge_over(fence) } else { self.judge_pending(id, fence, end) }
-    }
-
-    fn judge_over(&self, fence: &State) -> Option<Judged> {
-        let gaps = &self.model.gaps;
-        let gap = gaps.is_blind(fence.evidence) || gaps.lost_since(fence.evidence).is_some();
-        let missing = gap || fence.unsure;
-        let end = fence.signaled.or(fence.destroyed).unwrap_or(self.end);
-        let age = end.saturating_sub(fence.start().unwrap_or(fence.seen));
-        let judged = |verdict, certain| Some(Judged { verdict, certain, age, late: None });
-        if fence.extra().abandoned.is_some() {
-            return judged(Verdict::Lost, true);
-        }
-        if let Some(latency) = fence.latency() {
-            let usual = &self.usual[fence.timeline?];
-            let over = latency.checked_sub(self.model.thresholds.signaled(usual));
-            let late = over.filter(|over| *over > 0);
-            let verdict = if late.is_some() { Verdict::Late } else { Verdict::Ok };
-            return Some(Judged { verdict, certain: true, age, late });
-        }
-        // What began before the trace has no beginning to judge by.
-        fence.start()?;
-        if fence.over || fence.signaled.is_some() {
-            judged(Verdict::Ok, false)
-        } else if fence.is_container(self.timeline(fence)?) {
-            judged(Verdict::Unobserved, !missing)
-        } else if missing {
-            judged(Verdict::Ok, false)
-        } else {
-            judged(Verdict::Lost, true)
-        }
-    }
-
-    fn judge_pending(&self, id: FenceId, fence: &State, end: u64) -> Option<Judged> {
-        let gaps = &self.model.gaps;
-        let start = fence.start().unwrap_or(fence.seen);
-        let first_wait =
-            fence.waits.iter().filter(|wait| wait.is_open()).filter_map(|w| w.since).min();
-        let awaited = first_wait.is_some()
-            || !fence.extra().askers.is_empty()
-            || self.depended_on.contains(&id);
-        if fence.start().is_none() && fence.extra().abandoned.is_none() && !awaited {
-            return None;
-        }
-        let none = Sorted::Exact(Vec::new());
-        let usual = fence.timeline.map_or(&none, |index| &self.usual[index]);
-        let bound = self.model.thresholds.pending(usual);
-        let is_long = |at: u64| {
-            let longer = |since: u64| at.saturating_sub(since) > bound;
-            longer(start) || first_wait.is_some_and(longer)
-        };
-        // Its signal may be among the events that are missing.
-        let blind = gaps.is_blind(fence.evidence) || fence.unsure;
-        let lost_at = gaps.lost_since(fence.evidence);
-        let lost_early = lost_at.is_some_and(|at| !is_long(at));
-        let idle = !awaited
-            && self.timeline(fence).is_some_and(|timeline| {
-                // Nobody has asked it to look at its members, so that it cannot know.
-                timeline.is_on_demand || (timeline.is_container && fence.extra().members.is_empty())
-            });
-        let verdict = match fence.extra().abandoned {
-            Some(_) => Verdict::Lost,
-            None if blind || idle || lost_early => Verdict::PendingAtEnd,
-            None if is_long(end) => Verdict::Never,
-            None => Verdict::PendingAtEnd,
-        };
-        let certain = !blind && lost_at.is_none() && fence.init.is_some();
-        Some(Judged { verdict, certain, age: end.saturating_sub(start), late: None })
-    }
-
     fn fence(&self, id: FenceId, fence: &State, judged: Judged) -> Fence {
-        let timeline = self.timeline(fence);
+        let timeline = self.judge.timeline(fence);
         let extra = fence.extra();
         let is_container = timeline.is_some_and(|timeline| fence.is_container(timeline));
         let blamed_on = self.blamed_on(id, fence, judged.verdict);
@@ -315,7 +211,7 @@ impl<'a> Summary<'a> {
     fn waiters(&self, fence: &State) -> Vec<Waiter> {
         let waits = fence.waits.iter().filter_map(|wait| {
             let since = wait.since?;
-            let until = wait.until.unwrap_or(self.end);
+            let until = wait.until.unwrap_or(self.judge.end);
             let report::Task { comm, pid } = wait.who.to_report();
             let waited = until.saturating_sub(since);
             Some(Waiter { comm, pid, since_ns: since, waited_ns: waited, open: wait.is_open() })
@@ -326,7 +222,7 @@ impl<'a> Summary<'a> {
     }
 
     fn timelines(&self) -> Vec<report::Timeline> {
-        let with_usual = self.model.timelines.iter().zip(&self.usual).zip(&self.pending_in);
+        let with_usual = self.model.timelines.iter().zip(&self.judge.usual).zip(&self.pending_in);
         let busy = with_usual.filter(|((timeline, _), pending)| timeline.fences + **pending > 0);
         let mut timelines: Vec<_> = busy
             .map(|((timeline, usual), pending)| {
