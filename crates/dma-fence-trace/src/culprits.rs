@@ -223,7 +223,8 @@ fn gather<'a>(
     let told = |fence: &Fence| fence.part_of.is_some_and(|job| by_id.get(job).is_some());
     for fence in fences.filter(|fence| !told(fence)) {
         let root = by_id.root(fence, &mut roots);
-        let key = (&*root.driver, &*root.timeline, gathered_context(root));
+        let device = root.job.as_ref().map_or("", |job| &*job.device);
+        let key = (&*root.driver, &*root.timeline, device, gathered_context(root));
         let at = *index.entry(key).or_insert_with(|| {
             let driver = match &*root.driver {
                 "drm_sched" => drivers.get(&*root.timeline).copied(),
@@ -244,7 +245,7 @@ fn gather<'a>(
     culprits
 }
 
-/// Containers and the like have a context each.
+/// Containers and the like have a context each; of the scheduler's, those of a ring belong together.
 fn gathered_context(fence: &Fence) -> Option<u32> {
-    (fence.timeline != "unbound").then_some(fence.context)
+    (fence.timeline != "unbound" && fence.driver != "drm_sched").then_some(fence.context)
 }

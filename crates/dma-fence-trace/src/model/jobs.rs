@@ -137,6 +137,27 @@ impl Model {
         {
             fence.extra_mut().part_of = Some(finished);
         }
+        if let Some(hardware) = self.tasks.thread(event.task).made_before.take()
+            && self.name_of(hardware) == self.name_of(finished)
+        {
+            self.join(finished, hardware);
+        }
+    }
+
+    /// Of its timeline: that of a ring is its drivers', too.
+    fn name_of(&self, id: FenceId) -> Option<&str> {
+        let timeline = self.fences.get(&id)?.timeline?;
+        Some(&self.timelines.get(timeline).name)
+    }
+
+    /// The hardware's fence is of the job.
+    fn join(&mut self, finished: FenceId, hardware: FenceId) {
+        let job = self.fences.get_mut(&finished).and_then(|fence| fence.extra_mut().job.as_mut());
+        let Some(job) = job else { return };
+        job.hardware = Some(hardware);
+        if let Some(fence) = self.fences.get_mut(&hardware) {
+            fence.extra_mut().part_of = Some(finished);
+        }
     }
 
     fn run(&mut self, event: &Event<'_>, finished: FenceId) {
@@ -164,12 +185,9 @@ impl Model {
             thread.made = Some(id);
             return;
         }
-        let Some(finished) = thread.runs.take() else { return };
-        let Some(job) = self.fences.get_mut(&finished).and_then(|f| f.extra_mut().job.as_mut())
-        else {
-            return;
-        };
-        job.hardware = Some(id);
-        self.fences.get_mut(&id).expect("it is new").extra_mut().part_of = Some(finished);
+        match thread.runs.take() {
+            Some(finished) => self.join(finished, id),
+            None => thread.made_before = Some(id),
+        }
     }
 }

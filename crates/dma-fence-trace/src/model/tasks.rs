@@ -38,6 +38,8 @@ pub(crate) struct Thread {
     pub(crate) waits_for: Option<FenceId>,
     /// The scheduler's fence that it made last: the finished one comes right after the scheduled one.
     pub(crate) made: Option<FenceId>,
+    /// The fence of a driver's that it made last: some make the hardware's before the job's.
+    pub(crate) made_before: Option<FenceId>,
     /// The job that it gives to the device just now.
     pub(crate) runs: Option<FenceId>,
 }
@@ -61,7 +63,13 @@ impl Tasks {
         if self.threads.len() >= MOST {
             self.threads.clear();
         }
-        let new = || Thread { comm: task.comm.into(), waits_for: None, made: None, runs: None };
+        let new = || Thread {
+            comm: task.comm.into(),
+            waits_for: None,
+            made: None,
+            made_before: None,
+            runs: None,
+        };
         // All events without a number share a thread, which makes no difference: nothing is linked by it.
         let thread = self.threads.entry(task.pid.unwrap_or(u32::MAX)).or_insert_with(new);
         if *thread.comm != *task.comm {

@@ -1,6 +1,7 @@
 //! Jobs of the scheduler, of three generations.
 
 use dma_fence_trace::FenceId;
+use dma_fence_trace::culprits::Culprits;
 use dma_fence_trace::report::Verdict;
 
 use crate::script::{blames, find, report, usual, verdicts};
@@ -190,4 +191,26 @@ fn old_kernels_number_the_jobs_of_each_ring() {
     let report = report(script, 9.0);
     assert_eq!(blames(&report), ["21:1 dependency 40:1", "21:1 hardware 90:1"]);
     assert_eq!(find(&report, 21, 1).job.as_ref().unwrap().run_ns, Some(1_200_000_000));
+}
+
+/// xe makes the hardware's fence first, in the thread that makes the job.
+#[test]
+fn the_hardwares_fence_can_come_first() {
+    let script = "app-7 1.0 init 0000:00:02.0/rcs0 90:1\n".to_owned()
+        + &queue("rcs0", 11, 1, 1.0)
+        + "app-7 1.1 init 0000:00:02.0/other 91:1\n"
+        + &queue("rcs0", 11, 2, 1.1);
+    let report = report(&script, 9.0);
+    let hardware = |seqno| find(&report, 11, seqno).job.as_ref().unwrap().hardware;
+    assert_eq!((hardware(1), hardware(2)), (Some(FenceId { context: 90, seqno: 1 }), None));
+    assert_eq!(find(&report, 90, 1).part_of, Some(FenceId { context: 11, seqno: 1 }));
+}
+
+#[test]
+fn a_ring_is_one_culprit_however_many_queue_for_it() {
+    let script = queue("gfx", 11, 1, 1.0) + &queue("gfx", 13, 1, 1.1) + &queue("sdma", 15, 1, 1.1);
+    let report = report(&script, 9.0);
+    let culprits = Culprits::of(&report).stuck;
+    let roots: Vec<_> = culprits.iter().map(|culprit| culprit.roots.len()).collect();
+    assert_eq!(roots, [2, 1]);
 }
