@@ -15,6 +15,8 @@ const SHOWN_LINKS: usize = 6;
 pub struct Culprits<'a> {
     /// For what is stuck, or may be.
     pub stuck: Vec<Culprit<'a>>,
+    /// For what is waited for when the trace ends, but no longer than usual: as on any busy desktop.
+    pub busy: Vec<Culprit<'a>>,
     /// For what was late.
     pub late: Vec<Culprit<'a>>,
     by_id: ById<'a>,
@@ -85,11 +87,11 @@ impl<'a> Culprits<'a> {
         let others = report.timelines.iter().filter(|timeline| timeline.driver != "drm_sched");
         let drivers = others.map(|other| (&*other.timeline, &*other.driver)).collect();
         let late = report.fences.iter().filter(|fence| fence.verdict == Verdict::Late);
-        Self {
-            stuck: gather(report.fences.iter().filter(urgent), &by_id, &drivers),
-            late: gather(late, &by_id, &drivers),
-            by_id,
-        }
+        let urgent = gather(report.fences.iter().filter(urgent), &by_id, &drivers);
+        let is_busy =
+            |culprit: &Culprit<'_>| !culprit.is_stuck() && culprit.doubt(report) == Doubt::Usual;
+        let (busy, stuck) = urgent.into_iter().partition(is_busy);
+        Self { stuck, busy, late: gather(late, &by_id, &drivers), by_id }
     }
 
     /// A fence of the report.

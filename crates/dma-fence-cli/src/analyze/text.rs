@@ -43,6 +43,7 @@ impl Display for Text<'_> {
             self.culprit(f, at + 1, culprit)?;
         }
         more(f, self.culprits.stuck.len(), self.most, "timelines")?;
+        self.busy(f)?;
         if !self.culprits.late.is_empty() {
             writeln!(f, "\n{TITLE}LATE{TITLE:#}")?;
             for culprit in self.culprits.late.iter().take(self.most) {
@@ -70,32 +71,25 @@ impl Text<'_> {
     /// The answer in one line, and what the words mean.
     fn headline(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Report { verdicts, events, span_ns, .. } = self.report;
-        match (self.culprits.stuck.first(), self.culprits.late.first()) {
-            (Some(culprit), _) => {
+        let Culprits { stuck, late, busy, .. } = &self.culprits;
+        let worst = stuck.first().or(late.first()).or(busy.first());
+        match worst {
+            Some(culprit) => {
                 let (style, word, doubt) = self.certainty(culprit);
                 writeln!(f, "{style}{word}{style:#}{doubt}: {}", self.blame(culprit))?;
             }
-            (None, Some(culprit)) => {
-                writeln!(
-                    f,
-                    "{DOUBTFUL}LATE{DOUBTFUL:#}, but nothing is stuck: {}",
-                    self.blame(culprit)
-                )?;
-            }
-            (None, None) if self.failed().next().is_some() => writeln!(
+            None if self.failed().next().is_some() => writeln!(
                 f,
                 "{DOUBTFUL}ERRORS{DOUBTFUL:#}, but nothing is stuck or late: {} fences signaled with an error.",
                 self.failed().count()
             )?,
-            (None, None) if self.elsewhere() > 0 => writeln!(
+            None if self.elsewhere() > 0 => writeln!(
                 f,
                 "{DOUBTFUL}NOTHING OF WHAT WAS ASKED FOR{DOUBTFUL:#} is stuck or late, but {} other fences are.",
                 self.elsewhere()
             )?,
-            (None, None) if self.report.events == 0 => writeln!(f, "No fences in this trace.")?,
-            (None, None) => {
-                writeln!(f, "{GOOD}OK{GOOD:#}: nothing is stuck, and nothing is late.")?
-            }
+            None if self.report.events == 0 => writeln!(f, "No fences in this trace.")?,
+            None => writeln!(f, "{GOOD}OK{GOOD:#}: nothing is stuck, and nothing is late.")?,
         }
         let counts = [
             (verdicts.never, "never signaled"),
@@ -112,7 +106,7 @@ impl Text<'_> {
             .collect();
         let span = Duration(*span_ns);
         writeln!(f, "{QUIET}{events} events in {span}; fences: {}{QUIET:#}", counts.join(", "))?;
-        if !self.culprits.stuck.is_empty() || !self.culprits.late.is_empty() {
+        if worst.is_some() {
             writeln!(
                 f,
                 "{QUIET}(A fence signals when a device has finished an operation. Until then, whoever needs the \
@@ -125,6 +119,9 @@ impl Text<'_> {
     /// How sure it is.
     fn certainty(&self, culprit: &Culprit<'_>) -> (Style, &'static str, &'static str) {
         let first = culprit.first();
+        if first.verdict == Verdict::Late {
+            return (DOUBTFUL, "LATE", ", but nothing is stuck");
+        }
         match (culprit.is_stuck(), culprit.doubt(self.report)) {
             (true, Doubt::Missing) if first.init_ns.is_some() => {
                 (BAD, "STUCK", " (but events are missing: not certain)")
@@ -198,15 +195,44 @@ impl Text<'_> {
         more(f, lost.len(), self.most, "fences")
     }
 
+    /// What is waited for at the end, no longer than usual: told in full only if nothing else is wrong.
+    fn busy(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Culprits { stuck, late, busy, .. } = &self.culprits;
+        if busy.is_empty() {
+            return Ok(());
+        }
+        if stuck.is_empty() && late.is_empty() {
+            for (at, culprit) in busy.iter().take(self.most).enumerate() {
+                self.culprit(f, at + 1, culprit)?;
+            }
+            return more(f, busy.len(), self.most, "timelines");
+        }
+        let tracks: Vec<_> = busy.iter().take(3).map(|culprit| track_of(culprit.first())).collect();
+        let fences: usize = busy.iter().map(|culprit| culprit.fences().count()).sum();
+        let title = "IN WORK AT THE END";
+        writeln!(
+            f,
+            "\n{TITLE}{title}{TITLE:#}, no longer than usual: {fences} fences of {} timelines ({}, …)",
+            busy.len(),
+            tracks.join(", ")
+        )
+    }
+
     /// What is pending, and nobody is seen to wait for.
     fn unclear(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Culprits { stuck, busy, .. } = &self.culprits;
         let shown: HashSet<_> =
-            self.culprits.stuck.iter().flat_map(Culprit::fences).map(Fence::id).collect();
-        let pending =
-            self.report.fences.iter().filter(|fence| {
-                fence.verdict == Verdict::PendingAtEnd && !shown.contains(&fence.id())
-            });
-        let pending: Vec<_> = pending.collect();
+            stuck.iter().chain(busy).flat_map(Culprit::fences).map(Fence::id).collect();
+        let pending: Vec<_> = self
+            .report
+            .fences
+            .iter()
+            .filter(|fence| {
+                // Those of a job say no more than the job's.
+                let part = fence.part_of.is_some_and(|job| shown.contains(&job));
+                fence.verdict == Verdict::PendingAtEnd && !shown.contains(&fence.id()) && !part
+            })
+            .collect();
         if pending.is_empty() {
             return Ok(());
         }

@@ -47,10 +47,12 @@ impl Headline {
         let culprits = Culprits::of(report);
         let index = report.fences.iter().enumerate().map(|(index, fence)| (fence.id(), index));
         let index: HashMap<_, _> = index.collect();
-        let headline = match (culprits.stuck.as_slice(), culprits.late.as_slice()) {
-            ([first, others @ ..], _) => Self::stuck(report, first, others, &index),
-            ([], [first, others @ ..]) => Self::late(first, others, &index),
-            ([], []) => Self::fine(report),
+        let Culprits { stuck, late, busy, .. } = &culprits;
+        let headline = match (stuck.as_slice(), late.as_slice(), busy.as_slice()) {
+            ([first, others @ ..], _, _) => Self::stuck(report, first, others, &index),
+            ([], [first, others @ ..], _) => Self::late(first, others, &index),
+            ([], [], [first, others @ ..]) => Self::stuck(report, first, others, &index),
+            ([], [], []) => Self::fine(report),
         };
         headline.with_gaps(report)
     }
@@ -87,7 +89,7 @@ impl Headline {
         let mut words = vec![Sentence::of(root, format!("{text} {why}"), index)];
         let more = first.roots.len() - 1;
         if more > 0 {
-            words.push(Sentence::new(format!("So are {more} more of this timeline.")));
+            words.push(Sentence::new(format!("{more} more of this timeline, too.")));
         }
         for culprit in others.iter().take(LISTED - 1) {
             let (root, owner) = (culprit.first(), Owner(culprit));

@@ -137,11 +137,16 @@ impl Model {
         {
             fence.extra_mut().part_of = Some(finished);
         }
-        if let Some(hardware) = self.tasks.thread(event.task).made_before.take()
-            && self.name_of(hardware) == self.name_of(finished)
-        {
-            self.join(finished, hardware);
-        }
+        self.join_earlier(event, finished);
+    }
+
+    /// Whether the thread had made the hardware's fence before.
+    fn join_earlier(&mut self, event: &Event<'_>, finished: FenceId) -> bool {
+        let hardware = self.tasks.thread(event.task).made_before.take();
+        let same = |id: &FenceId| self.name_of(*id) == self.name_of(finished);
+        let Some(hardware) = hardware.filter(same) else { return false };
+        self.join(finished, hardware);
+        true
     }
 
     /// Of its timeline: that of a ring is its drivers', too.
@@ -162,7 +167,12 @@ impl Model {
 
     fn run(&mut self, event: &Event<'_>, finished: FenceId) {
         self.of_job(event, finished).run = Some(event.time_ns);
-        self.tasks.thread(event.task).runs = Some(finished);
+        // Where the job has been scheduled before, its hardware's fence has been made, too.
+        let scheduled = FenceId { context: finished.context.wrapping_sub(1), ..finished };
+        let scheduled = self.fences.get(&scheduled).is_some_and(|fence| fence.signaled.is_some());
+        if !self.join_earlier(event, finished) && !scheduled {
+            self.tasks.thread(event.task).runs = Some(finished);
+        }
     }
 
     fn done(&mut self, event: &Event<'_>, finished: FenceId) {

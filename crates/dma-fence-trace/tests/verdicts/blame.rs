@@ -226,7 +226,10 @@ fn a_ring_has_the_driver_of_its_hardware() {
 fn what_is_in_work_at_the_end_looks_as_any_trace_does() {
     let doubt = |script: &str, end: f64| {
         let report = report(&(usual("gpu/gfx", 5, 1, 20) + script), end);
-        Culprits::of(&report).stuck[0].doubt(&report)
+        let Culprits { stuck, busy, .. } = Culprits::of(&report);
+        let doubt = stuck.iter().chain(&busy).next().expect("one").doubt(&report);
+        assert_eq!(stuck.is_empty(), doubt == Doubt::Usual);
+        doubt
     };
     let script = "a-7 1.0 init gpu/gfx 5:50\n b-9 1.001 wait_start gpu/gfx 5:50";
     assert_eq!(doubt(script, 1.005), Doubt::Usual);

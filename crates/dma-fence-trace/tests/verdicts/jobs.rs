@@ -204,6 +204,22 @@ fn the_hardwares_fence_can_come_first() {
     let hardware = |seqno| find(&report, 11, seqno).job.as_ref().unwrap().hardware;
     assert_eq!((hardware(1), hardware(2)), (Some(FenceId { context: 90, seqno: 1 }), None));
     assert_eq!(find(&report, 90, 1).part_of, Some(FenceId { context: 11, seqno: 1 }));
+    // Or in the thread that gives the job to the device.
+    let script = queue("gfx", 11, 3, 1.0)
+        + "kworker/u8:1-10 1.1 init amdgpu/gfx 90:3\n"
+        + &run("gfx", 11, 3, 1.2)
+        + &queue("gfx", 11, 4, 1.3)
+        + "kworker/u8:1-10 1.4 init amdgpu/other 92:1\n";
+    let report = self::report(&script, 9.0);
+    let job = find(&report, 11, 3).job.as_ref().unwrap();
+    assert_eq!(job.hardware, Some(FenceId { context: 90, seqno: 3 }));
+    assert_eq!(find(&report, 92, 1).part_of, None);
+    // Where it was not seen, the next one is not taken for it.
+    let script = queue("gfx", 11, 3, 1.0)
+        + "kworker/u8:1-10 1.1 signaled drm_sched/gfx 10:3\n"
+        + &run("gfx", 11, 3, 1.2);
+    let report = self::report(&script, 9.0);
+    assert_eq!(find(&report, 11, 3).job.as_ref().unwrap().hardware, None);
 }
 
 #[test]
