@@ -275,7 +275,7 @@ pub struct Timeline {
     pub wait_p99_ns: Option<u64>,
     /// The longest.
     pub wait_max_ns: Option<u64>,
-    /// The last sign of life of its producer: `signaled` or `emit`, or `init` if it has not got further.
+    /// The last sign of life of its producer: `signaled`; `emit` or `init` if none has signaled.
     pub last: Option<Last>,
 }
 

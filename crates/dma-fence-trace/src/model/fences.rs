@@ -89,9 +89,7 @@ impl Model {
         let timeline = self.timelines.get_mut(index);
         timeline.fences += 1;
         timeline.contexts += u64::from(timeline.context.is_none() || timeline.contexts == 0);
-        if timeline.last.as_ref().is_none_or(|last| last.step == FenceStep::Init) {
-            timeline.last = Some(Last { step: seen.step, fence: id, at: time, who });
-        }
+        timeline.sign_of_life(Last { step: seen.step, fence: id, at: time, who });
         if timeline.is_display {
             if self.displays.len() >= MOST_DISPLAYS {
                 self.displays.remove(0);

@@ -78,10 +78,15 @@ impl Timeline {
         }
     }
 
-    /// The producer has done something: that fences are made, or waited for, does not show that they get done.
+    /// That fences are made, or emitted, or waited for, does not show that they get done: a signal counts more.
     pub(crate) fn sign_of_life(&mut self, sign: Last) {
-        let earlier = |last: &Last| last.step == FenceStep::Init || last.at <= sign.at;
-        if self.last.as_ref().is_none_or(earlier) {
+        let rank = |step| match step {
+            FenceStep::Signaled => 2,
+            FenceStep::Emit => 1,
+            _ => 0,
+        };
+        let known = self.last.as_ref().map(|last| (rank(last.step), last.at));
+        if known <= Some((rank(sign.step), sign.at)) {
             self.last = Some(sign);
         }
     }

@@ -54,19 +54,24 @@ impl Text<'_> {
             _ => (DOUBTFUL, "pending at the end"),
         };
         writeln!(f, "\n{style}{number}. {}: {verdict}{style:#}", track_of(first))?;
-        for fence in culprit.roots.iter().take(self.most) {
+        // Where some are stuck, those that are in work tell nothing.
+        let tells = |fence: &&&Fence| fence.is_stuck() || !culprit.is_stuck();
+        let roots: Vec<_> = culprit.roots.iter().filter(tells).collect();
+        for fence in roots.iter().take(self.most) {
             root(f, fence)?;
         }
-        more(f, culprit.roots.len(), self.most, "fences of this timeline")?;
+        more(f, roots.len(), self.most, "fences of this timeline")?;
         self.last_sign_of_life(f, first)?;
         self.waiters(f, culprit)?;
-        if !culprit.victims.is_empty() {
+        let victims: Vec<_> =
+            culprit.victims.iter().filter(|victim| tells(&&victim.fence)).collect();
+        if !victims.is_empty() {
             writeln!(f, "  fences that wait for it:")?;
         }
-        for victim in culprit.victims.iter().take(self.most) {
+        for victim in victims.iter().take(self.most) {
             self.victim(f, victim)?;
         }
-        more(f, culprit.victims.len(), self.most, "fences that wait for it")
+        more(f, victims.len(), self.most, "fences that wait for it")
     }
 
     fn timeline(&self, fence: &Fence) -> Option<&Timeline> {
