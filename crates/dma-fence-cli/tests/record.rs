@@ -1,60 +1,22 @@
 //! `dma-fence record` on a real kernel.
 
-#[path = "../../dma-fence-linux/tests/common/mod.rs"]
-mod common;
+mod recording;
 
 use std::{
     cell::RefCell,
     fs,
     path::Path,
-    process::{Command, Output, Stdio},
-    sync::MutexGuard,
-    time::Duration,
+    process::{Output, Stdio},
 };
 
-use common::{alone, in_time, or_skip};
 use dma_fence_linux::Vgem;
+use recording::common::{in_time, or_skip};
+use recording::{LIMIT, machine, record, settings, tracefs};
 use rustix::process::{Pid, Signal, kill_process};
-
-const TRACEFS: &str = "/sys/kernel/tracing";
-
-/// Only ends what hangs.
-const LIMIT: Duration = Duration::from_secs(60);
-
-fn record(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dma-fence"));
-    command.arg("record").args(args);
-    command
-}
 
 #[track_caller]
 fn succeeds(output: &Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// What goes when a test ends: its directory, and then others' turn begins, who look at the same settings.
-type Kept = (tempfile::TempDir, MutexGuard<'static, ()>);
-
-/// A machine with fences and tracefs, and a file to record to.
-fn machine() -> Option<(Vgem, Kept, String)> {
-    let vgem = or_skip("vgem", Vgem::open())?;
-    tracefs().map(|(dir, file)| (vgem, dir, file))
-}
-
-/// A machine with tracefs, and a file to record to.
-fn tracefs() -> Option<(Kept, String)> {
-    or_skip("tracefs", fs::metadata(format!("{TRACEFS}/events/dma_fence")))?;
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("trace").to_str().unwrap().to_owned();
-    Some(((dir, alone()), file))
-}
-
-/// What others have set there, and what is left behind.
-fn settings() -> (String, usize) {
-    let read = |file: &str| fs::read_to_string(Path::new(TRACEFS).join(file)).unwrap();
-    let instances = fs::read_dir(format!("{TRACEFS}/instances")).unwrap().count();
-    let files = ["trace_clock", "buffer_size_kb", "events/dma_fence/enable", "tracing_on"];
-    (files.map(read).concat(), instances)
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn name(kind: &EventKind<'_>) -> &'static str {
 #[test]
 fn every_capture_has_its_events() {
     let captures = captures();
-    assert_eq!(captures.len(), 24, "{captures:?}");
+    assert_eq!(captures.len(), 26, "{captures:?}");
     for file in captures {
         let truth = truth(&file);
         let seen = read(&capture(&file));

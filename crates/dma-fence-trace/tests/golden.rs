@@ -20,7 +20,8 @@ fn analyze(file: &str, options: Options, end: Option<u64>) -> Report {
     model.report(end)
 }
 
-/// When tracing ended, as the program says; KUnit's captures end with their last event.
+/// When tracing ended, as the program says. KUnit's captures end with their last event, and what `dma-fence record`
+/// has written says it itself.
 fn end(truth: &Value) -> Option<u64> {
     truth["trace_off_s"].as_f64().map(|seconds| (seconds * 1e9) as u64)
 }
@@ -100,6 +101,36 @@ fn what_is_gone_unsignaled_is_lost_or_was_never_observed() {
         assert!(found.is_superset(&unobserved), "{file}: {found:?} {unobserved:?}");
         let made = truth["fences"].as_array().map_or(0, Vec::len);
         assert!(report.fences.len() >= made.min(1), "{file}");
+    }
+}
+
+#[test]
+fn a_recording_tells_who_waits_for_what() {
+    for (file, verdict) in [("record-hang.txt", Verdict::Never), ("record-late.txt", Verdict::Late)]
+    {
+        let truth = truth(file);
+        let report = analyze(file, Options::default(), None);
+        let fences = truth["fences"].as_array().expect("a list").iter().map(id);
+        for FenceId { context, seqno } in fences.filter(|fence| fence.context != 4) {
+            let fence = find(&report, context, seqno);
+            assert!(fence.verdict == verdict && fence.certain, "{file}: {fence:?}");
+            let root = FenceId { context: 3, seqno: 1 };
+            let blamed: Vec<_> = fence.blamed_on.iter().map(|blame| blame.fence).collect();
+            let expected = if fence.id() == root { vec![] } else { vec![root] };
+            assert_eq!(blamed, expected, "{file}: {fence:?}");
+            // By the fence that each has to do with, in the kernel or as one who asked to be told.
+            let waiters = fence.waiters.iter().map(|waiter| (&*waiter.comm, waiter.pid));
+            let askers = fence.asked_by.iter().map(|asker| (&*asker.comm, asker.pid));
+            let waits = truth["waiters"].as_array().expect("a list").iter();
+            let own = waits.filter(|wait| wait["fence"] == format!("{context}:{seqno}").as_str());
+            let expected = own.map(|wait| {
+                let tid = wait["tid"].as_u64().map(|tid| tid as u32);
+                (wait["comm"].as_str().expect("a name"), tid)
+            });
+            let expected: Vec<_> = expected.collect();
+            assert_eq!(waiters.chain(askers).collect::<Vec<_>>(), expected, "{file}: {fence:?}");
+            assert_eq!(expected.len(), 1, "{file}");
+        }
     }
 }
 

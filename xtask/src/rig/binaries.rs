@@ -10,7 +10,7 @@ const PACKAGES: [&str; 2] = ["dma-fence-linux", "dma-fence-cli"];
 
 /// Whether a kernel with devices says something about it.
 fn is_wanted(package: &str, suite: &str) -> bool {
-    package == "dma-fence-linux" || ["info", "record"].contains(&suite)
+    package == "dma-fence-linux" || ["info", "record", "stuck"].contains(&suite)
 }
 
 /// What was built.

@@ -9,7 +9,8 @@ use super::outcome::{Outcome, Verdict};
 
 const MARK: &str = "@rig ";
 
-/// What the kernel begins its complaints with, lock debugging included.
+/// What the kernel begins its complaints with, lock debugging included. Without the rest of an initramfs its modules
+/// would be missing, and nobody would know why.
 const COMPLAINTS: &[&str] = &[
     "WARNING:",
     "BUG:",
@@ -19,6 +20,7 @@ const COMPLAINTS: &[&str] = &[
     "INFO: task ",
     "INFO: possible ",
     "UBSAN:",
+    "Initramfs unpacking failed",
 ];
 
 /// The section before the first test.
@@ -194,6 +196,7 @@ mod tests {
             "SeaBIOS\r\n[    0.9] Kernel panic - not syncing: No working init found\r\n",
             "insmod: can't insert '/modules/00-drm.ko'\n\n@rig exit 1\n\n@rig end\n",
             "\n@rig exit 0\n[    0.5] BUG: kernel NULL pointer dereference\n\n@rig end\n",
+            "\n@rig exit 0\n[    6.2] Initramfs unpacking failed: write error\n\n@rig end\n",
             "",
         ] {
             let outcomes = outcomes(console);
