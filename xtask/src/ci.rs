@@ -8,7 +8,15 @@ use std::{
 use crate::{
     bare_metal, loom, msrv, rig,
     shell::{self, Result, cargo},
+    tools,
 };
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only install and download what is needed
+    #[arg(long)]
+    prepare: bool,
+}
 
 type Step = (&'static str, fn() -> Result);
 
@@ -32,8 +40,8 @@ const STEPS: &[Step] = &[
         let mut doc = cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
         shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     }),
-    // As the README says it.
-    ("test", || shell::run(&mut cargo(["test"]))),
+    // As the README says it, except that no test of the page may be skipped.
+    ("test", || shell::run(cargo(["test"]).env("DMA_FENCE_NEED_CHROMIUM", "1"))),
     ("test, core without std", || without_std(&[])),
     ("test, core without std, events", || without_std(&["--features", "trace"])),
     // With the log, which no other step looks at; and without events, which the command brings.
@@ -59,7 +67,11 @@ const STEPS: &[Step] = &[
 ];
 
 /// Runs every step, also after one has failed: who looks wants to see all that is wrong.
-pub(crate) fn run() -> Result {
+pub(crate) fn run(args: &Args) -> Result {
+    tools::install(tools::BROWSER, "testing the page")?;
+    if args.prepare {
+        return rig::run(&rig::Args::prepare());
+    }
     let mut results: Vec<(&str, Duration, Result)> = Vec::new();
     for (name, step) in STEPS {
         eprintln!("\n=== {name}");

@@ -15,6 +15,7 @@ mod plant;
 mod rig;
 mod shell;
 mod stress;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -24,7 +25,7 @@ use clap::Parser;
 #[command(about = "Every verb of this repository that is not plain cargo", max_term_width = 100)]
 enum Verb {
     /// Everything that must be green before a change is merged
-    Ci,
+    Ci(ci::Args),
     /// Run the concurrency models: all tests/loom_*.rs, under the loom model checker
     Loom(loom::Args),
     /// Build the core for machines without an operating system
@@ -51,7 +52,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let result = match Verb::parse() {
-        Verb::Ci => ci::run(),
+        Verb::Ci(args) => ci::run(&args),
         Verb::Loom(args) => loom::run(&args),
         Verb::BareMetal => bare_metal::run(),
         Verb::Miri(args) => miri::run(&args),

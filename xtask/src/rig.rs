@@ -12,7 +12,6 @@ mod host;
 mod initramfs;
 mod kernel;
 mod outcome;
-mod tools;
 mod transcript;
 
 use std::{
@@ -21,7 +20,10 @@ use std::{
     time::Duration,
 };
 
-use crate::shell::{self, Result};
+use crate::{
+    shell::{self, Result},
+    tools,
+};
 use binaries::Test;
 
 #[derive(Default, clap::Args)]
@@ -65,11 +67,18 @@ pub(crate) struct Args {
     cache: Option<PathBuf>,
 }
 
+impl Args {
+    /// `--prepare`
+    pub(crate) fn prepare() -> Self {
+        Args { prepare: true, ..Args::default() }
+    }
+}
+
 /// As the emulator is slow and the machine may be busy: only what hangs takes that long.
 const TIMEOUT: u64 = 900;
 
 pub(crate) fn run(args: &Args) -> Result {
-    tools::install(tools::RUN)?;
+    tools::install(tools::RUN, "the rig")?;
     let cache = cache(args)?;
     let kernel = if args.kernel_source { kernel::source(&cache)? } else { kernel::stock(&cache)? };
     if args.prepare {

@@ -48,8 +48,11 @@ function drawAxis() {
     for (const { x, offset } of ticks()) {
       pen.fillStyle = colour.line;
       pen.fillRect(x, AXIS - 7, 1, 7);
+      const text = tickText(offset);
+      // Half of a number is another number.
+      if (x + 5 + pen.measureText(text).width > view.width) continue;
       pen.fillStyle = colour.faint;
-      pen.fillText(tickText(offset), x + 5, AXIS - 13);
+      pen.fillText(text, x + 5, AXIS - 13);
     }
   });
 }

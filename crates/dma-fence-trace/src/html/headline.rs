@@ -138,16 +138,16 @@ impl Headline {
         if verdicts.pending_at_end > 0 {
             words.push(Sentence::new(format!(
                 "{} still pending when the trace ended: not for long, and nobody waits in the kernel.",
-                verdicts.pending_at_end
+                Grouped(verdicts.pending_at_end)
             )));
         }
-        words.push(Sentence::new(format!("{} signaled in time.", verdicts.ok)));
+        words.push(Sentence::new(format!("{} signaled in time.", Grouped(verdicts.ok))));
         Self { mood: Mood::Fine, title: "Nothing is stuck".into(), words }
     }
 
     fn with_gaps(mut self, report: &Report) -> Self {
         if report.lost > 0 {
-            let text = format!("{} events are missing from the trace.", report.lost);
+            let text = format!("{} events are missing from the trace.", Grouped(report.lost));
             self.words.push(Sentence::new(text));
         }
         self
@@ -238,5 +238,25 @@ impl fmt::Display for Track<'_> {
             ("", timeline) => write!(f, "timeline {timeline}"),
             (driver, timeline) => write!(f, "driver {driver}, timeline {timeline}"),
         }
+    }
+}
+
+/// Thousands apart, as the page writes its figures.
+struct Grouped(u64);
+
+impl fmt::Display for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 1000 {
+            return write!(f, "{}", self.0);
+        }
+        write!(f, "{},{:03}", Grouped(self.0 / 1000), self.0 % 1000)
+    }
+}
+
+#[cfg(test)]
+#[test]
+fn thousands_are_apart() {
+    for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (96_000_007, "96,000,007")] {
+        assert_eq!(Grouped(number).to_string(), text);
     }
 }

@@ -4,9 +4,12 @@
 //! `DMA_FENCE_SCREENSHOTS=DIR` they leave pictures there.
 
 mod browser;
+#[path = "../common/mod.rs"]
+mod common;
 mod file;
 mod look;
 mod many;
 mod picture;
+mod real;
 mod samples;
 mod usage;

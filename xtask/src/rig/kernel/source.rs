@@ -9,10 +9,13 @@ use std::{
 };
 
 use super::{
-    super::{apt::Apt, at, tools},
+    super::{apt::Apt, at},
     Kernel, RELEASE,
 };
-use crate::shell::{self, Result};
+use crate::{
+    shell::{self, Result},
+    tools,
+};
 
 /// Where newer kernels are, for `RELEASE`.
 const NEWER: &str = "trixie-backports";
@@ -26,7 +29,7 @@ pub(in super::super) fn source(cache: &Path) -> Result<Kernel> {
     let tree = home.join("tree");
     let built_with = fs::read_to_string(tree.join("configuration")).unwrap_or_default();
     if built_with != CONFIGURATION {
-        tools::install(tools::BUILD_KERNEL)?;
+        tools::install(tools::BUILD_KERNEL, "building a kernel")?;
         make(&home, &tree)?;
     }
     Ok(Kernel {

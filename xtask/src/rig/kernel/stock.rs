@@ -8,10 +8,13 @@ use std::{
 };
 
 use super::{
-    super::{apt::Apt, at, tools},
+    super::{apt::Apt, at},
     Kernel, RELEASE,
 };
-use crate::shell::{self, Result};
+use crate::{
+    shell::{self, Result},
+    tools,
+};
 
 /// The one of `RELEASE`, fetched and unpacked if it is not in the cache.
 pub(in super::super) fn stock(cache: &Path) -> Result<Kernel> {

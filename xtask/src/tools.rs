@@ -1,24 +1,24 @@
-//! Programs of this machine that the rig needs.
+//! Programs of this machine, from Debian's packages.
 
 use std::process::Command;
 
 use crate::shell::{self, Result};
 
 /// Not on everybody's PATH.
-pub(super) const DEPMOD: &str = "/usr/sbin/depmod";
+pub(crate) const DEPMOD: &str = "/usr/sbin/depmod";
 
 /// A command that succeeds where Debian's package is installed.
 type Tool = (&'static [&'static str], &'static str);
 
-/// What every run needs.
-pub(super) const RUN: &[Tool] = &[
+/// What every run of the rig needs.
+pub(crate) const RUN: &[Tool] = &[
     (&["qemu-system-x86_64", "--version"], "qemu-system-x86"),
     (&[DEPMOD, "--version"], "kmod"),
     (&["xz", "--version"], "xz-utils"),
 ];
 
 /// What building a kernel needs.
-pub(super) const BUILD_KERNEL: &[Tool] = &[
+pub(crate) const BUILD_KERNEL: &[Tool] = &[
     (&["make", "--version"], "make"),
     (&["cc", "--version"], "gcc"),
     (&["flex", "--version"], "flex"),
@@ -27,8 +27,11 @@ pub(super) const BUILD_KERNEL: &[Tool] = &[
     (&["cc", "-E", "-include", "libelf.h", "-x", "c", "/dev/null"], "libelf-dev"),
 ];
 
-/// Installs what is missing.
-pub(super) fn install(tools: &[Tool]) -> Result {
+/// What the tests of the page for a browser look for.
+pub(crate) const BROWSER: &[Tool] = &[(&["chromium", "--version"], "chromium")];
+
+/// Installs what is missing, for somebody.
+pub(crate) fn install(tools: &[Tool], who: &str) -> Result {
     let packages: Vec<&str> =
         tools.iter().filter(|tool| !is_there(tool)).map(|(_, package)| *package).collect();
     if packages.is_empty() {
@@ -41,7 +44,7 @@ pub(super) fn install(tools: &[Tool]) -> Result {
         .and_then(|()| shell::run(install.env("DEBIAN_FRONTEND", "noninteractive")))
         .map_err(|error| {
             format!(
-                "the rig needs the packages {missing}, which could not be installed: {error}\n\
+                "{who} needs the packages {missing}, which could not be installed: {error}\n\
                  Install them as root with `apt-get install {missing}`."
             )
         })
