@@ -167,13 +167,16 @@ impl<'a> Summary<'a> {
             return None;
         }
         let unnumbered = self.timeline(fence).is_some_and(|timeline| timeline.numbers_at_emit);
-        if id.seqno == 0 && unnumbered && fence.extra().emit.is_none() {
+        let signaled = fence.signaled.is_some() || fence.over;
+        if id.seqno == 0 && unnumbered && fence.extra().emit.is_none() && !signaled {
             return None;
         }
         if fence.is_over() { self.judge_over(fence) } else { self.judge_pending(id, fence, end) }
     }
 
     fn judge_over(&self, fence: &State) -> Option<Judged> {
+        // Of one whose names were never seen nothing is remembered, either.
+        let timeline = fence.timeline?;
         let gaps = &self.model.gaps;
         let gap = gaps.is_blind(fence.evidence) || gaps.lost_since(fence.evidence).is_some();
         let missing = gap || fence.unsure;
@@ -184,7 +187,7 @@ impl<'a> Summary<'a> {
             return judged(Verdict::Lost, true);
         }
         if let Some(latency) = fence.latency() {
-            let usual = &self.usual[fence.timeline?];
+            let usual = &self.usual[timeline];
             let over = latency.checked_sub(self.model.thresholds.signaled(usual));
             let late = over.filter(|over| *over > 0);
             let verdict = if late.is_some() { Verdict::Late } else { Verdict::Ok };
@@ -194,7 +197,7 @@ impl<'a> Summary<'a> {
         fence.start()?;
         if fence.over || fence.signaled.is_some() {
             judged(Verdict::Ok, false)
-        } else if fence.is_container(self.timeline(fence)?) {
+        } else if fence.is_container(self.model.timelines.get(timeline)) {
             judged(Verdict::Unobserved, !missing)
         } else if missing {
             judged(Verdict::Ok, false)
@@ -244,7 +247,9 @@ impl<'a> Summary<'a> {
         let timeline = self.timeline(fence);
         let extra = fence.extra();
         let is_container = timeline.is_some_and(|timeline| fence.is_container(timeline));
-        let blamed_on = self.blamed_on(id, fence, judged.verdict);
+        let mut blamed_on = self.blamed_on(id, fence, judged.verdict);
+        // Whatever a trace says, nothing waits for itself.
+        blamed_on.retain(|blame| blame.fence != id);
         let stuck = !matches!(judged.verdict, Verdict::Ok | Verdict::Unobserved);
         let others = blamed_on.iter().any(|blame| blame.because != Because::Hardware);
         let part =

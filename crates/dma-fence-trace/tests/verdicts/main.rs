@@ -5,4 +5,5 @@ mod damage;
 mod gaps;
 mod jobs;
 mod judging;
+mod odd;
 mod script;
