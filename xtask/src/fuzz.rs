@@ -1,5 +1,5 @@
 //! Fuzzing, steered by what is reached: the core with programs of random operations, the reader of traces with
-//! text.
+//! text, the analysis with random events.
 
 use std::fs;
 
@@ -24,6 +24,8 @@ enum Target {
     Merge,
     /// Text for the reader of traces
     Trace,
+    /// Events for the analysis of traces
+    Analysis,
     /// One after the other
     All,
 }
@@ -32,16 +34,19 @@ enum Target {
 const LONGEST: usize = 256;
 /// A few lines: nothing depends on more, but for the length of a line, which tests check.
 const LONGEST_TRACE: usize = 1024;
+/// 64 events of four bytes, and the byte before them.
+const LONGEST_ANALYSIS: usize = 257;
 
 pub(crate) fn run(args: &Args) -> Result {
     installed()?;
-    let (program, merge, trace) =
-        (("program", LONGEST), ("merge", LONGEST), ("trace", LONGEST_TRACE));
+    let (program, merge) = (("program", LONGEST), ("merge", LONGEST));
+    let (trace, analysis) = (("trace", LONGEST_TRACE), ("analysis", LONGEST_ANALYSIS));
     let targets = match args.target {
         Target::Program => &[program][..],
         Target::Merge => &[merge],
         Target::Trace => &[trace],
-        Target::All => &[program, merge, trace],
+        Target::Analysis => &[analysis],
+        Target::All => &[program, merge, trace, analysis],
     };
     targets.iter().try_for_each(|(target, longest)| fuzz(target, *longest, args.seconds))
 }

@@ -145,7 +145,6 @@ impl<'a> Pending<'a> {
             Some(_) => {}
             None => reasons.extend(self.blame(job.hardware.as_slice(), Because::Hardware)),
         }
-        reasons.retain(|reason| reason.fence != id);
         reasons
     }
 }

@@ -1,6 +1,7 @@
 //! Who is to blame: fences in trouble, gathered by the timeline that the trouble comes from.
 
 use std::collections::{HashMap, HashSet};
+use std::ptr;
 
 use crate::event::FenceId;
 use crate::report::{Blame, Fence, Report, Timeline, Verdict};
@@ -192,23 +193,24 @@ impl<'a> ById<'a> {
         chain
     }
 
-    /// The end of the chain. Each link is looked at once, however many chains it is in.
-    fn root(&self, fence: &'a Fence, roots: &mut HashMap<FenceId, &'a Fence>) -> &'a Fence {
+    /// The end of the chain. Each link is looked at once, however many chains it is in. (Two fences can have the same
+    /// name, so it is not by name that they are told apart.)
+    fn root(&self, fence: &'a Fence, roots: &mut HashMap<*const Fence, &'a Fence>) -> &'a Fence {
         let mut way = Vec::new();
         let mut at = fence;
         let root = loop {
-            if let Some(root) = roots.get(&at.id()) {
+            if let Some(root) = roots.get(&ptr::from_ref(at)) {
                 break *root;
             }
             // Until it is known better: a circle ends where it began.
-            roots.insert(at.id(), at);
-            way.push(at.id());
+            roots.insert(at, at);
+            way.push(ptr::from_ref(at));
             match self.next(at) {
                 Some((_, next)) => at = next,
                 None => break at,
             }
         };
-        roots.extend(way.into_iter().map(|id| (id, root)));
+        roots.extend(way.into_iter().map(|at| (at, root)));
         root
     }
 }
@@ -221,8 +223,12 @@ fn gather<'a>(
 ) -> Vec<Culprit<'a>> {
     let mut culprits: Vec<Culprit<'a>> = Vec::new();
     let (mut index, mut roots) = (HashMap::new(), HashMap::new());
-    // The scheduler's and the hardware's fences of a job say no more than the job's own.
-    let told = |fence: &Fence| fence.part_of.is_some_and(|job| by_id.get(job).is_some());
+    // The scheduler's and the hardware's fences of a job say no more than the job's own, if that is in as much trouble.
+    let told = |fence: &Fence| {
+        let job = fence.part_of.and_then(|job| by_id.get(job));
+        let rank = |fence: &Fence| (!fence.is_stuck(), fence.verdict);
+        job.is_some_and(|job| rank(job) <= rank(fence))
+    };
     for fence in fences.filter(|fence| !told(fence)) {
         let root = by_id.root(fence, &mut roots);
         let device = root.job.as_ref().map_or("", |job| &*job.device);
@@ -236,7 +242,7 @@ fn gather<'a>(
             culprits.len() - 1
         });
         let culprit = &mut culprits[at];
-        match root.id() == fence.id() {
+        match ptr::eq(root, fence) {
             true => culprit.roots.push(root),
             false => culprit.victims.push(Victim { fence, root, chain: by_id.chain(fence) }),
         }

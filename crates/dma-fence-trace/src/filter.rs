@@ -66,12 +66,18 @@ impl Report {
     }
 
     fn with_reasons(&self, filter: &Filter) -> HashSet<FenceId> {
-        let by_id: HashMap<_, _> = self.fences.iter().map(|fence| (fence.id(), fence)).collect();
-        let mut next: Vec<_> = self.fences.iter().filter(|fence| filter.takes(fence)).collect();
+        // Two can have the same name, and each has its reasons.
+        let mut by_id: HashMap<_, Vec<_>> = HashMap::new();
+        for fence in &self.fences {
+            by_id.entry(fence.id()).or_default().push(fence);
+        }
+        let taken = self.fences.iter().filter(|fence| filter.takes(fence));
+        let mut next: Vec<_> = taken.map(Fence::id).collect();
         let mut wanted = HashSet::new();
-        while let Some(fence) = next.pop() {
-            if wanted.insert(fence.id()) {
-                next.extend(fence.blamed_on.iter().filter_map(|blame| by_id.get(&blame.fence)));
+        while let Some(id) = next.pop() {
+            if wanted.insert(id) {
+                let fences = by_id.get(&id).into_iter().flatten();
+                next.extend(fences.flat_map(|fence| &fence.blamed_on).map(|blame| blame.fence));
             }
         }
         wanted

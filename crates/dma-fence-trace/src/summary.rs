@@ -140,7 +140,9 @@ impl<'a> Summary<'a> {
         let timeline = self.judge.timeline(fence);
         let extra = fence.extra();
         let is_container = timeline.is_some_and(|timeline| fence.is_container(timeline));
-        let blamed_on = self.blamed_on(id, fence, judged.verdict);
+        let mut blamed_on = self.blamed_on(id, fence, judged.verdict);
+        // Whatever a trace says, nothing waits for itself.
+        blamed_on.retain(|blame| blame.fence != id);
         let stuck = !matches!(judged.verdict, Verdict::Ok | Verdict::Unobserved);
         let others = blamed_on.iter().any(|blame| blame.because != Because::Hardware);
         let part =

@@ -18,6 +18,9 @@ use std::{
 /// Longer than any test takes that passes; the tests' own limit is a minute.
 const HANGS: Duration = Duration::from_secs(80);
 
+/// Where tests are looked for, in this order.
+const PACKAGES: [&str; 4] = ["dma-fence", "dma-fence-engines", "dma-fence-trace", "dma-fence-cli"];
+
 /// A copy of the workspace, with what is built from it beside it.
 pub(super) struct Copy {
     root: PathBuf,
@@ -28,7 +31,7 @@ pub(super) struct Copy {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Suite {
     package: String,
-    /// A file of `tests/`; the library itself if there is none.
+    /// A file of `tests/`; the library, or the command, itself if there is none.
     file: Option<String>,
     /// Run by the model checker.
     model: bool,
@@ -90,11 +93,11 @@ impl Copy {
         Ok(passed)
     }
 
-    /// Where `file::test` is: a file or folder of `tests/`, else a module of the library.
+    /// Where `file::test` is: a file or folder of `tests/`, else a module of the library or command.
     fn suite_of(&self, test: &str) -> Result<Suite> {
         let (file, name) =
             test.split_once("::").ok_or_else(|| format!("{test}: not file::test"))?;
-        for package in ["dma-fence", "dma-fence-engines"] {
+        for package in PACKAGES {
             let package_dir = self.root.join("crates").join(package);
             let suite = |file, model| Suite { package: package.into(), file, model };
             let tests = package_dir.join("tests").join(file);
@@ -113,6 +116,7 @@ impl Copy {
         command.current_dir(&self.root).args(["--package", &suite.package]);
         match &suite.file {
             Some(file) => command.args(["--test", file]),
+            None if suite.package == "dma-fence-cli" => command.arg("--bins"),
             None => command.arg("--lib"),
         };
         let features = match suite.file.as_deref() {

@@ -216,7 +216,7 @@ impl Model {
         let (at, blame) = [dependency, displayed, member, queue]
             .into_iter()
             .flatten()
-            .filter(|(at, _)| (begin..=end).contains(at))
+            .filter(|(at, blame)| blame.fence != id && (begin..=end).contains(at))
             .max_by_key(|(at, _)| *at)?;
         (end - at < self.thresholds.slow()).then_some(blame)
     }

@@ -86,6 +86,10 @@ impl Model {
     }
 
     fn retire(&mut self, id: FenceId, fence: State) {
+        if !fence.is_over() {
+            // It was only mentioned.
+            return;
+        }
         let retired = &mut self.retired;
         if retired.all {
             retired.kept.push((id, fence));

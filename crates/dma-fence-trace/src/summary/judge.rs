@@ -52,13 +52,16 @@ impl<'a> Judge<'a> {
             return None;
         }
         let unnumbered = self.timeline(fence).is_some_and(|timeline| timeline.numbers_at_emit);
-        if id.seqno == 0 && unnumbered && fence.extra().emit.is_none() {
+        let signaled = fence.signaled.is_some() || fence.over;
+        if id.seqno == 0 && unnumbered && fence.extra().emit.is_none() && !signaled {
             return None;
         }
         if fence.is_over() { self.judge_over(fence) } else { self.judge_pending(id, fence, end) }
     }
 
     fn judge_over(&self, fence: &State) -> Option<Judged> {
+        // Of one whose names were never seen nothing is remembered, either.
+        let timeline = fence.timeline?;
         let gaps = &self.model.gaps;
         let gap = gaps.is_blind(fence.evidence) || gaps.lost_since(fence.evidence).is_some();
         let missing = gap || fence.unsure;
@@ -69,7 +72,7 @@ impl<'a> Judge<'a> {
             return judged(Verdict::Lost, true);
         }
         if let Some(latency) = fence.latency() {
-            let usual = &self.usual[fence.timeline?];
+            let usual = &self.usual[timeline];
             let over = latency.checked_sub(self.model.thresholds.signaled(usual));
             let late = over.filter(|over| *over > 0);
             let verdict = if late.is_some() { Verdict::Late } else { Verdict::Ok };
@@ -79,7 +82,7 @@ impl<'a> Judge<'a> {
         fence.start()?;
         if fence.over || fence.signaled.is_some() {
             judged(Verdict::Ok, false)
-        } else if fence.is_container(self.timeline(fence)?) {
+        } else if fence.is_container(self.model.timelines.get(timeline)) {
             judged(Verdict::Unobserved, !missing)
         } else if missing {
             judged(Verdict::Ok, false)
