@@ -223,13 +223,15 @@ fn gather<'a>(
 ) -> Vec<Culprit<'a>> {
     let mut culprits: Vec<Culprit<'a>> = Vec::new();
     let (mut index, mut roots) = (HashMap::new(), HashMap::new());
-    // The scheduler's and the hardware's fences of a job say no more than the job's own, if that is in as much trouble.
+    let fences: Vec<_> = fences.collect();
+    let listed: HashSet<_> = fences.iter().map(|fence| fence.id()).collect();
+    // The scheduler's and the hardware's fences of a job say no more than the job's own.
     let told = |fence: &Fence| {
-        let job = fence.part_of.and_then(|job| by_id.get(job));
-        let rank = |fence: &Fence| (!fence.is_stuck(), fence.verdict);
-        job.is_some_and(|job| rank(job) <= rank(fence))
+        let job = fence.part_of.filter(|job| listed.contains(job)).and_then(|job| by_id.get(job));
+        job.and_then(|finished| finished.job.as_ref())
+            .is_some_and(|job| fence.driver == "drm_sched" || job.hardware == Some(fence.id()))
     };
-    for fence in fences.filter(|fence| !told(fence)) {
+    for fence in fences.into_iter().filter(|fence| !told(fence)) {
         let root = by_id.root(fence, &mut roots);
         let device = root.job.as_ref().map_or("", |job| &*job.device);
         let key = (&*root.driver, &*root.timeline, device, gathered_context(root));
