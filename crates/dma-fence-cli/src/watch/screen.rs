@@ -35,11 +35,11 @@ impl Screen {
     }
 
     /// Waits for a key, but not for longer than `limit`.
+    ///
+    /// It is not left to crossterm to wait: it does not tell that the terminal has gone, and can wait for ever then.
     pub(super) fn input(&self, limit: Duration) -> io::Result<Option<Input>> {
-        if has_gone() {
-            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "it has gone"));
-        }
-        if !event::poll(limit)? {
+        wait(limit)?;
+        if !event::poll(Duration::ZERO)? {
             return Ok(None);
         }
         Ok(match event::read()? {
@@ -50,12 +50,18 @@ impl Screen {
     }
 }
 
-/// Whether nobody is at the other end any more. Reading does not tell, and the signal that does may be ignored.
-fn has_gone() -> bool {
+/// Until there is a key, the size has changed or time is over. An error if nobody is at the other end any more: reading
+/// does not tell, and the signal that does may be ignored.
+fn wait(limit: Duration) -> io::Result<()> {
     let stdout = io::stdout();
-    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
-    let asked = poll(&mut fds, Some(&Timespec::default()));
-    asked.is_ok() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    let mut fds = [PollFd::new(&stdout, PollFlags::IN)];
+    let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: limit.subsec_nanos().into() };
+    // A signal interrupts it, as when the size changes.
+    let asked = poll(&mut fds, Some(&limit));
+    match asked.is_ok() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) {
+        true => Err(io::Error::new(io::ErrorKind::BrokenPipe, "it has gone")),
+        false => Ok(()),
+    }
 }
 
 impl Drop for Screen {
