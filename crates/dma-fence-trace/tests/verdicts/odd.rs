@@ -52,6 +52,16 @@ fn what_is_stuck_has_a_culprit_though_its_job_is_unclear() {
 }
 
 #[test]
+fn a_job_that_is_a_part_of_itself_is_a_culprit() {
+    let script = "
+        |w-10 [000] ..... 1.000000: drm_sched_job_run: dev=d, fence=5:1, ring=gfx, job count:0, hw job count:1, client_id:1
+        w-10 1.0 init gpu/gfx 5:1";
+    let report = report(script, 9.0);
+    assert!(report.stuck);
+    assert_eq!(Culprits::of(&report).stuck.len(), 1);
+}
+
+#[test]
 fn nothing_waits_for_itself() {
     let script = "
         a-7 1.0 init gpu/gfx 5:1
