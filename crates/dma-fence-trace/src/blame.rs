@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::event::FenceId;
 use crate::model::{Job, Model, State};
 use crate::report::{Because, Blame, Verdict};
@@ -15,7 +17,7 @@ const MOST_LOOKED_AT: usize = 64;
 pub(crate) struct Pending<'a> {
     model: &'a Model,
     /// What each pending fence is taken for.
-    verdicts: HashMap<FenceId, Verdict>,
+    verdicts: HashMap<FenceId, Verdict, RandomState>,
     /// Fences with a producer, the oldest first, and since when.
     producers: Vec<(u64, FenceId)>,
     /// Fences that somebody waits for who may do so for a display, and since when.
@@ -25,7 +27,7 @@ pub(crate) struct Pending<'a> {
 }
 
 impl<'a> Pending<'a> {
-    pub(crate) fn of(model: &'a Model, verdicts: HashMap<FenceId, Verdict>) -> Self {
+    pub(crate) fn of(model: &'a Model, verdicts: HashMap<FenceId, Verdict, RandomState>) -> Self {
         let mut pending = Self {
             model,
             verdicts,
@@ -103,7 +105,7 @@ impl<'a> Pending<'a> {
         let own = container.made_by.as_ref().and_then(|who| who.pid);
         let mut guesses: Vec<_> =
             near.map(|(_, fence)| *fence).filter(|fence| self.explains(*fence, id)).collect();
-        guesses.sort_by_key(|fence| maker(*fence) != own);
+        guesses.sort_by_cached_key(|fence| maker(*fence) != own);
         guesses.truncate(MOST_GUESSES);
         guesses.into_iter().map(|fence| Blame { fence, because: Because::Member }).collect()
     }

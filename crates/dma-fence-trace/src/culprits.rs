@@ -228,6 +228,8 @@ fn gather<'a>(
     // The scheduler's and the hardware's fences of a job say no more than the job's own.
     let told = |fence: &Fence| {
         let job = fence.part_of.filter(|job| listed.contains(job)).and_then(|job| by_id.get(job));
+        // Whatever a trace says, a job is no part of another, or of itself.
+        let job = job.filter(|finished| finished.part_of.is_none());
         job.and_then(|finished| finished.job.as_ref())
             .is_some_and(|job| fence.driver == "drm_sched" || job.hardware == Some(fence.id()))
     };

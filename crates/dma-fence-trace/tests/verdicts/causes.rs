@@ -51,6 +51,14 @@ fn of_several_causes_the_last_counts() {
         a-2 2.0 signaled gpu/copy 6:1
         a-2 2.01 signaled gpu/copy 6:2";
     assert_eq!(blames(&with_threshold(script, 0.2)), ["6:2 queue 6:1"]);
+    // Of another CPU, and so the last in its queue when its beginning is read.
+    let script = "
+        a-7 1.0 init gpu/gfx 5:1
+        |a-7 [001] ..... 1.000000: drm_sched_job_add_dep: fence=6:2 depends on fence=5:1
+        a-2 1.95 signaled gpu/gfx 5:1
+        a-2 2.01 signaled gpu/copy 6:2
+        a-7 1.5 init gpu/copy 6:2";
+    assert_eq!(blames(&with_threshold(script, 0.2)), ["6:2 dependency 5:1"]);
 }
 
 #[test]

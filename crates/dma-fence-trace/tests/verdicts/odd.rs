@@ -87,7 +87,9 @@ fn few_are_counted_as_all_are() {
     let forgotten = usual("gpu/gfx", 5, 1, 1100);
     for script in [
         // Its names were never seen.
-        "a-7 0.0 init detached-driver/signaled-timeline 7:1",
+        "
+        a-7 0.0 init detached-driver/signaled-timeline 7:1
+        a-7 0.1 destroy detached-driver/signaled-timeline 7:1",
         // Numbered when it was made, and others when they are emitted.
         "
         a-7 0.0 init virtio_gpu/controlq 7:0

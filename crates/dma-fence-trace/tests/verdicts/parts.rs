@@ -74,3 +74,15 @@ fn what_is_unclear_and_only_asked_for_is_nobodys_fault() {
         |CPU:1 [LOST 1 EVENTS]";
     assert!(Culprits::of(&report(script, 9.0)).stuck.is_empty());
 }
+
+#[test]
+fn containers_whose_members_are_unknown_are_one_culprit() {
+    let script = "
+        a-7 1.0 init dma_fence_array/unbound 9:1
+        b-9 1.1 wait_start dma_fence_array/unbound 9:1
+        a-7 1.0 init dma_fence_array/unbound 10:1
+        b-11 1.1 wait_start dma_fence_array/unbound 10:1";
+    let report = report(script, 9.0);
+    let culprits = Culprits::of(&report);
+    assert_eq!((culprits.stuck.len(), culprits.stuck[0].roots.len()), (1, 2));
+}
