@@ -38,6 +38,8 @@ fn arrows_show_who_waits_for_what_and_threads_that_wait_are_marked() {
     }
     let mut marks = |report| {
         browser.open(&report);
+        // The headline above it has more to say if nothing is to blame but itself.
+        let plot = self::plot(browser.place("#chart"));
         let picture = browser.screenshot("marks");
         (picture.count(ARROW, plot), picture.count(WAIT, plot))
     };
