@@ -159,7 +159,7 @@ impl<'a> Culprit<'a> {
 /// Whether it is in trouble, or may be: what is young and nobody waits for is not.
 fn is_urgent(fence: &Fence, depended_on: bool) -> bool {
     let concerns = fence.is_awaited() || depended_on || !fence.blamed_on.is_empty();
-    let sure = fence.certain || fence.waiters.iter().any(|waiter| waiter.open);
+    let sure = fence.certain || fence.has_open_wait();
     fence.is_stuck() || (fence.verdict == Verdict::PendingAtEnd && sure && concerns)
 }
 

@@ -305,7 +305,12 @@ impl Fence {
     /// told.
     pub fn is_awaited(&self) -> bool {
         let asked = self.is_pending() && !self.asked_by.is_empty();
-        asked || self.waiters.iter().any(|waiter| waiter.open)
+        asked || self.has_open_wait()
+    }
+
+    /// Whether a thread was still waiting in the kernel when tracing ended.
+    pub fn has_open_wait(&self) -> bool {
+        self.waiters.iter().any(|waiter| waiter.open)
     }
 
     /// Whether it was pending when tracing ended.

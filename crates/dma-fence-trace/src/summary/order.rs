@@ -30,7 +30,7 @@ const ERROR: u8 = 3;
 fn urgency(fence: &Fence, urgent: bool) -> u8 {
     match fence.verdict {
         _ if fence.is_stuck() => 0,
-        Verdict::PendingAtEnd if urgent && (fence.certain || is_waited_for(fence)) => 1,
+        Verdict::PendingAtEnd if urgent && (fence.certain || fence.has_open_wait()) => 1,
         Verdict::Late => 2,
         _ if fence.error.is_some() => ERROR,
         Verdict::Lost | Verdict::Never => 4,
@@ -38,8 +38,4 @@ fn urgency(fence: &Fence, urgent: bool) -> u8 {
         Verdict::Unobserved => 6,
         Verdict::Ok => 7,
     }
-}
-
-fn is_waited_for(fence: &Fence) -> bool {
-    fence.waiters.iter().any(|waiter| waiter.open)
 }
