@@ -1,9 +1,10 @@
 //! A buffer of the kernel's tracing of its own: nobody else's settings are touched.
 
 pub(crate) mod error;
+mod pipe;
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -12,6 +13,7 @@ use std::{
 use rustix::fs::OFlags;
 
 use self::error::{TracefsError, is_root};
+pub(crate) use self::pipe::Pipe;
 
 /// Where tracefs is mounted, and where it was before it had a place of its own.
 const TRACEFS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
@@ -54,10 +56,11 @@ impl Instance {
     }
 
     /// What was recorded, and comes; never waits.
-    pub(crate) fn pipe(&self) -> Result<File, TracefsError> {
+    pub(crate) fn pipe(&self) -> Result<Pipe, TracefsError> {
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32);
-        options.open(self.dir.join("trace_pipe")).map_err(TracefsError::of("trace_pipe"))
+        let file = options.open(self.dir.join("trace_pipe"));
+        Ok(Pipe::new(file.map_err(TracefsError::of("trace_pipe"))?))
     }
 
     /// No more events from here on; those that were recorded stay.

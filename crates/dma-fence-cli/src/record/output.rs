@@ -45,7 +45,7 @@ impl<'a> Output<'a> {
     }
 
     /// Takes what there is; the kernel forgets what was taken. Whoever reads along sees it at once.
-    pub(super) fn take(&mut self, pipe: &mut File) -> Result<(), RecordError> {
+    pub(super) fn take(&mut self, pipe: &mut impl Read) -> Result<(), RecordError> {
         let mut buffer = vec![0; 64 << 10];
         loop {
             match pipe.read(&mut buffer) {

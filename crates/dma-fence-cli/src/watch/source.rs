@@ -1,7 +1,6 @@
 //! Where lines come from: the kernel, as they happen, or a file, as they happened.
 
 use std::{
-    fs::File,
     io::{self, Read},
     time::Duration,
 };
@@ -15,7 +14,7 @@ use super::{
     pace::Pace,
     status::Replaying,
 };
-use crate::tracefs::{Instance, error::TracefsError};
+use crate::tracefs::{Instance, Pipe, error::TracefsError};
 
 /// How many lines are read until somebody looks at the clock.
 const LINES: u32 = 256;
@@ -113,7 +112,7 @@ impl Source {
 /// The kernel's events, from a buffer of our own.
 pub(super) struct Live {
     // Closed before the instance is removed: fields are dropped in their order.
-    reader: Reader<File>,
+    reader: Reader<Pipe>,
     instance: Instance,
     /// The kernel's clock when all that had happened was read.
     complete_until_ns: Option<u64>,
