@@ -1,5 +1,6 @@
 //! From a line of text to what it says.
 
+mod columns;
 mod fence;
 mod job;
 mod keys;
