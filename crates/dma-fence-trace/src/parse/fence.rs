@@ -27,14 +27,18 @@ fn usual(step: FenceStep, body: &str) -> Option<EventKind<'_>> {
 
 /// The number at the end, and what is before its key.
 fn number_behind<'a>(text: &'a str, key: &str) -> Option<(&'a str, u32)> {
-    let bytes = text.as_bytes();
-    let first = bytes.iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
+    let (mut number, mut place) = (0_u32, 1_u32);
     // With more digits it may have more than 32 bits.
-    if !(1..10).contains(&(bytes.len() - first)) {
-        return None;
+    for (len, byte) in text.bytes().rev().enumerate().take(10) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            let before = text[..text.len() - len].strip_suffix(key)?;
+            return (len > 0).then_some((before, number));
+        }
+        number = number.wrapping_add(place.wrapping_mul(u32::from(digit)));
+        place = place.wrapping_mul(10);
     }
-    let number = bytes[first..].iter().fold(0, |number, byte| number * 10 + u32::from(byte - b'0'));
-    Some((text[..first].strip_suffix(key)?, number))
+    None
 }
 
 /// Whatever it is.
