@@ -21,7 +21,7 @@ pub(super) fn contests() -> Vec<Contest> {
         .collect()
 }
 
-fn ours(timelines: usize) -> Contender {
+pub(crate) fn ours(timelines: usize) -> Contender {
     let contexts: Vec<_> =
         (0..timelines).map(|_| FenceContext::hardware("bench", "ring")).collect();
     let object = ReservationObject::new();
@@ -43,7 +43,7 @@ fn ours(timelines: usize) -> Contender {
     Contender::new("dma-fence", in_batches(timelines, work))
 }
 
-fn locked(timelines: usize) -> Contender {
+pub(crate) fn locked(timelines: usize) -> Contender {
     let list = LockedVec(RwLock::new(Vec::new()));
     let work = move |times: u64| {
         let fences: Vec<_> = (0..times).map(|_| Arc::new(BoxedFence::new())).collect();
