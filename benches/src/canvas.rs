@@ -7,6 +7,7 @@ use svg::node::element::{Circle, Line, Polyline, Rectangle, Style, Text};
 const STYLE: &str = "
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 15px; font-weight: 600; }
+.name { font-size: 13px; font-weight: 600; }
 .soft { fill: #59636e; }
 .back { fill: #ffffff; stroke: #d1d9e0; }
 .grid { stroke: #d1d9e0; }

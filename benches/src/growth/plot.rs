@@ -30,13 +30,13 @@ pub(crate) fn of(growth: &Growth) -> String {
 
 fn panel(mut canvas: Canvas, curves: &Curves, (left, top): Point) -> Canvas {
     let points = || curves.curves.iter().flat_map(|curve| &curve.points);
-    let (from, to) = (left + 70.0, left + PANEL.0 - 20.0);
+    let (from, to) = (left + 70.0, left + PANEL.0 - 40.0);
     let (high, low) = (top + 62.0, top + PANEL.1 - 56.0);
     let x = Scale::over(points().map(|(size, _)| *size as f64), (from, to));
     // A scale of a decade at least: what is flat looks flat.
     let slowest = points().map(|(_, ns)| *ns).fold(0.0, f64::max);
     let y = Scale::over(points().map(|(_, ns)| *ns).chain([slowest / 10.0]), (low, high));
-    canvas = canvas.text("title", (left + 10.0, top + 16.0), Side::Right, curves.title);
+    canvas = canvas.text("name", (left + 10.0, top + 16.0), Side::Right, curves.title);
     for mark in x.marks() {
         let place = x.place(mark);
         canvas = canvas.line("grid", (place, low), (place, high));

@@ -17,7 +17,7 @@ const THREADS: &[usize] = &[1, 2, 3, 4, 6, 8];
 const FENCES: u64 = 16;
 
 pub(super) fn registering() -> Experiment {
-    Experiment::new("Register on shared fences while one signals, per callback", "threads")
+    Experiment::new("Register on shared fences that one signals, per callback", "threads")
         .with("dma-fence", THREADS, register)
         .with("peer: boxed closures in a Mutex", THREADS, register_boxed)
 }
