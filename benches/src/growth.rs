@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::contest::Contender;
 use crate::measure;
-use crate::quartiles::median;
+use crate::quartiles::quartiles;
 use crate::report::SCHEMA;
 use crate::table::{aligned, nanos};
 
@@ -54,9 +54,10 @@ impl Experiment {
         let all = self.ways.iter_mut().flat_map(|way| &mut way.sizes);
         let mut contenders: Vec<_> = all.map(|(_, contender)| contender).collect();
         let samples = measure::rounds(&mut contenders, rounds.into());
-        let mut medians = samples.iter().map(|samples| median(samples));
+        // There is nothing to compare in the same round, and others' work only ever makes one slower.
+        let mut times = samples.iter().map(|samples| quartiles(samples)[0]);
         let mut curve = |way: &Way| {
-            let points = way.sizes.iter().zip(&mut medians);
+            let points = way.sizes.iter().zip(&mut times);
             Curve { name: way.name, points: points.map(|((size, _), ns)| (*size, ns)).collect() }
         };
         let curves = self.ways.iter().map(&mut curve).collect();

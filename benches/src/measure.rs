@@ -26,8 +26,11 @@ pub(crate) fn rounds(contenders: &mut [&mut Contender], rounds: usize) -> Vec<Ve
 fn calibrate(contender: &mut Contender) -> u64 {
     let mut times = 1;
     loop {
-        let took = (contender.run)(times);
-        if took >= SAMPLE / 2 {
+        // Once more where it seems to be enough: it may have been interrupted.
+        let long = |took: &Duration| *took >= SAMPLE / 2;
+        let first = Some((contender.run)(times)).filter(long);
+        let took = first.map(|first| first.min((contender.run)(times)));
+        if let Some(took) = took.filter(long) {
             let exact = times as f64 * SAMPLE.as_secs_f64() / took.as_secs_f64();
             return (exact as u64).max(1);
         }
@@ -54,7 +57,7 @@ mod tests {
         });
         let samples = rounds(&mut [&mut one, &mut other], 3);
         assert_eq!(samples, [[2e6; 3]; 2]);
-        // Each is calibrated first.
-        assert_eq!(*log.borrow(), "one other one other other one one other ");
+        // Each is calibrated first, which takes it two turns.
+        assert_eq!(*log.borrow(), "one one other other one other other one one other ");
     }
 }

@@ -1,12 +1,14 @@
 //! More and more threads on the same fences, and on the same buffer.
 
+use std::collections::VecDeque;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use dma_fence::{DriverFence, FenceContext, ReservationObject, Usage};
+use dma_fence::{DriverFence, Fence, FenceContext, ReservationObject, Usage};
 
 use super::Experiment;
 use crate::contest::Contender;
@@ -74,9 +76,9 @@ fn register(threads: usize) -> Contender {
     let make = move || {
         let producer = context.new_fence();
         let fence = producer.fence();
-        (std::sync::Mutex::new(Some(producer)), fence)
+        (Mutex::new(Some(producer)), fence)
     };
-    type Operation = (std::sync::Mutex<Option<DriverFence>>, dma_fence::Fence);
+    type Operation = (Mutex<Option<DriverFence>>, Fence);
     let register = |(_, fence): &Operation| {
         if let Ok(callback) = fence.on_signal(|_| ()) {
             callback.detach();
@@ -116,16 +118,23 @@ fn read(readers: usize) -> Contender {
     let contexts: Vec<_> = (0..FENCES).map(|_| FenceContext::hardware("bench", "ring")).collect();
     let object = Arc::new(ReservationObject::new());
     let written = object.clone();
+    // A place that holds a signaled fence would be given to another one's: there would be fewer than 16.
+    let pending = Mutex::new(VecDeque::new());
     let write = move |number: u64| {
         let producer = contexts[(number % FENCES) as usize].new_fence();
         let mut guard = written.lock();
         guard.reserve(1).expect("memory");
         guard.add(&producer.fence(), Usage::Read).expect("a place");
         drop(guard);
-        producer.signal(Ok(()));
+        let mut pending = pending.lock().unwrap();
+        pending.push_back(producer);
+        if pending.len() > FENCES as usize {
+            pending.pop_front().into_iter().for_each(|replaced| replaced.signal(Ok(())));
+        }
     };
     (0..FENCES).for_each(&write);
-    let read = move || object.iter(Usage::Read).for_each(|fence| drop(std::hint::black_box(fence)));
+    assert_eq!(object.iter(Usage::Read).count(), FENCES as usize);
+    let read = move || object.iter(Usage::Read).for_each(|fence| drop(black_box(fence)));
     beside_a_writer(readers, write, read)
 }
 
@@ -143,7 +152,7 @@ fn read_snapshot(readers: usize) -> Contender {
     };
     let read = move || {
         for (_, fence) in list.0.load().iter() {
-            std::hint::black_box(fence.clone());
+            black_box(fence.clone());
         }
     };
     beside_a_writer(readers, write, read)
