@@ -18,7 +18,7 @@ use crate::contest::{Contender, Contest, timed};
 use crate::peers::BoxedFence;
 
 #[derive(Clone, Copy)]
-enum Order {
+pub(crate) enum Order {
     FirstToLast,
     LastToFirst,
     Random,
@@ -75,7 +75,7 @@ fn signal_all<T>(producers: &mut [Option<T>], places: &[usize], mut signal: impl
     }
 }
 
-fn ours(members: usize, order: Order) -> Contender {
+pub(crate) fn ours(members: usize, order: Order) -> Contender {
     let (context, places) = (FenceContext::hardware("bench", "ring"), places(members, order));
     let work = move || {
         let mut producers: Vec<_> = (0..members).map(|_| Some(context.new_fence())).collect();
@@ -91,7 +91,7 @@ fn ours(members: usize, order: Order) -> Contender {
     Contender::new("dma-fence", in_groups(members, work))
 }
 
-fn countdown(members: usize, order: Order) -> Contender {
+pub(crate) fn countdown(members: usize, order: Order) -> Contender {
     let places = places(members, order);
     let work = move || {
         let mut producers: Vec<_> = (0..members).map(|_| Some(BoxedFence::new())).collect();

@@ -46,7 +46,7 @@ fn snapshot(fences: usize) -> ArcSnapshot<BoxedFence> {
     ArcSnapshot(ArcSwap::from_pointee(fences))
 }
 
-fn test(fences: usize) -> Contender {
+pub(crate) fn test(fences: usize) -> Contender {
     let object = object(fences);
     Contender::of("dma-fence", move || {
         assert!(black_box(&object).is_signaled(Usage::Read));
@@ -61,7 +61,7 @@ fn test_snapshot(fences: usize) -> Contender {
     })
 }
 
-fn collect(fences: usize) -> Contender {
+pub(crate) fn collect(fences: usize) -> Contender {
     let object = object(fences);
     Contender::of("dma-fence", move || {
         for fence in black_box(&object).iter(Usage::Read) {
@@ -70,7 +70,7 @@ fn collect(fences: usize) -> Contender {
     })
 }
 
-fn collect_snapshot(fences: usize) -> Contender {
+pub(crate) fn collect_snapshot(fences: usize) -> Contender {
     let snapshot = snapshot(fences);
     Contender::of("ArcSwap<Vec<Arc>>", move || {
         for (_, fence) in black_box(&snapshot).0.load().iter() {
