@@ -12,9 +12,7 @@ const POINTS: &[usize] = &[1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
 pub(super) fn experiment() -> Experiment {
     Experiment::new("Make, build, signal and drop, per point", "points of a chain")
         .with("in order", POINTS, |points| chain("dma-fence", points))
-        .with("peer: as much memory, written and freed", POINTS, |points| {
-            in_chains("", points, memory)
-        })
+        .with("peer: only as much memory", POINTS, |points| in_chains("", points, memory))
 }
 
 /// What the allocator and the caches do to as many pieces as a chain consists of: a fence for the operation, one for the
