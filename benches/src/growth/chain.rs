@@ -19,7 +19,7 @@ pub(super) fn experiment() -> Experiment {
 /// point and the node that its fences call back.
 fn memory(points: usize) -> Duration {
     timed(|| {
-        let piece = || (Box::new([1_u64; 12]), Box::new([1_u64; 12]), Box::new([1_u64; 22]));
+        let piece = || (Box::new([1_u64; 10]), Box::new([1_u64; 10]), Box::new([1_u64; 21]));
         let pieces: Vec<_> = (0..points).map(|_| piece()).collect();
         drop(black_box(pieces));
     })

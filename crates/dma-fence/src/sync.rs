@@ -41,8 +41,7 @@ pub(crate) use native::*;
 mod native {
     pub(crate) use alloc::alloc as memory;
     pub(crate) use core::sync::atomic::{
-        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-        fence,
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 
     /// `core`'s cell behind loom's interface: access is a closure, so that a model can check it.
@@ -66,8 +65,7 @@ mod model {
     pub(crate) use loom::alloc as memory;
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-        fence,
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 
     pub(crate) fn current_thread() -> usize {

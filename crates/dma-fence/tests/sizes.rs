@@ -12,12 +12,12 @@ use dma_fence::{DriverFence, Fence, FenceArray, FenceChain};
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a fence takes now, its two counters among it; the target is 64.
-const FENCE: usize = 96;
+/// 64 bytes, counters among them, and two pointers for the hooks of a backend.
+const FENCE: usize = 64 + 16;
 /// Its fence, and the node that its members call back.
-const ARRAY: usize = FENCE + 152;
+const ARRAY: usize = FENCE + 144;
 /// Its fence, and the node that its fences call back.
-const CHAIN: usize = FENCE + 176;
+const CHAIN: usize = FENCE + 168;
 
 /// What `make` returns, the bytes that are allocated for it, and how often it allocates.
 fn measured<T>(make: impl FnOnce() -> T) -> (T, usize, usize) {
@@ -40,7 +40,7 @@ fn a_handle_is_a_pointer() {
 }
 
 #[test]
-fn a_fence_is_no_larger_than_it_was() {
+fn a_fence_is_64_bytes_and_its_hooks() {
     let context = hardware();
     let (producer, bytes, count) = measured(|| context.new_fence());
     assert!(bytes <= FENCE, "{bytes} bytes");
