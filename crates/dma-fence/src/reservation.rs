@@ -22,6 +22,7 @@ mod grow;
 mod guard;
 mod iter;
 mod lock;
+mod place;
 mod queue;
 mod set;
 mod slot;
@@ -177,6 +178,7 @@ impl ReservationObject {
     /// see [`lock_in`](Self::lock_in).
     #[doc(alias = "dma_resv_lock")]
     #[track_caller]
+    #[inline]
     pub fn lock(&self) -> ReservationGuard<'_> {
         let held = contract::locks_reservation();
         ReservationGuard::new(self, self.lock.lock(), held)

@@ -72,6 +72,7 @@ unsafe impl<T: Send + Sync> Send for WeakShared<T> {}
 // SAFETY: As above.
 unsafe impl<T: Send + Sync> Sync for WeakShared<T> {}
 
+#[inline]
 fn increment(count: &AtomicUsize) {
     if count.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
         abort();
@@ -144,9 +145,13 @@ impl<T> Shared<T> {
 
     /// The handle as a thin pointer to the value, good for the whole allocation.
     pub(crate) fn into_raw(self) -> NonNull<T> {
-        let this = ManuallyDrop::new(self);
+        ManuallyDrop::new(self).as_raw()
+    }
+
+    /// As [`into_raw`](Self::into_raw), and the count stays ours: for the address.
+    pub(crate) fn as_raw(&self) -> NonNull<T> {
         // SAFETY: In bounds of a live allocation, so never null.
-        unsafe { NonNull::new_unchecked((&raw mut (*this.ptr.as_ptr()).value).cast()) }
+        unsafe { NonNull::new_unchecked((&raw mut (*self.ptr.as_ptr()).value).cast()) }
     }
 
     /// Takes back what [`into_raw`](Self::into_raw) gave.
@@ -230,6 +235,7 @@ impl<T> Deref for Shared<T> {
 }
 
 impl<T> Clone for Shared<T> {
+    #[inline]
     fn clone(&self) -> Self {
         increment(&self.counted().strong);
         Shared { ptr: self.ptr, _owns: PhantomData }

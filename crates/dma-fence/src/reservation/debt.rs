@@ -29,7 +29,7 @@
 
 use super::grow::GrowList;
 use crate::shared::Shared;
-use crate::sync::{AtomicPtr, Backoff, Ordering, fence};
+use crate::sync::{AtomicPtr, Backoff, Ordering, fence, fence_after_rmw};
 use core::ptr::{self, NonNull};
 
 /// Cells that an object brings along: readers that are between two instructions at once.
@@ -52,6 +52,7 @@ impl<T> Cell<T> {
         Cell(AtomicPtr::new(value))
     }
 
+    #[inline]
     fn incur(&self, value: *mut T) -> bool {
         let free = ptr::null_mut();
         self.0.load(Ordering::Relaxed).is_null()
@@ -59,11 +60,16 @@ impl<T> Cell<T> {
     }
 
     /// Gives the debtor a count of `held`, if it owes for that.
+    #[inline]
     fn pay(&self, held: &Shared<T>) {
         let seen = self.0.load(Ordering::Acquire);
-        if seen.addr() != ptr::from_ref::<T>(held).addr() {
-            return;
+        if seen.addr() == held.as_raw().addr().get() {
+            self.pay_as_seen(held, seen);
         }
+    }
+
+    #[cold]
+    fn pay_as_seen(&self, held: &Shared<T>, seen: *mut T) {
         let count = held.clone().into_raw();
         let paid = count.as_ptr().map_addr(|addr| addr | PAID);
         if self.0.compare_exchange(seen, paid, Ordering::Release, Ordering::Acquire).is_err() {
@@ -104,9 +110,11 @@ impl<T> Debts<T> {
     }
 
     /// The reader owes for `value`. Where the slot still has it *after* this, it may be raised.
+    #[inline]
     pub(super) fn incur(&self, value: *mut T) -> Debt<'_, T> {
-        let cell = self.owing_cell(value);
-        fence(Ordering::SeqCst);
+        let [first, ..] = &self.first;
+        let cell = if first.incur(value) { first } else { self.owing_cell(value) };
+        fence_after_rmw();
         Debt { cell, owed: value }
     }
 
@@ -126,10 +134,52 @@ impl<T> Debts<T> {
         }
     }
 
-    /// Pays every reader that owes for `held`, which has left its slot. It may be dropped afterwards.
-    pub(super) fn pay(&self, held: &Shared<T>) {
+    #[inline]
+    /// Pays every reader that owes for `held`, which left its slot before a fence that came before this.
+    fn pay(&self, held: &Shared<T>) {
+        self.first.iter().for_each(|cell| cell.pay(held));
+        self.more.iter().flatten().for_each(|cell| cell.pay(held));
+    }
+}
+
+/// What left its slot last, until everybody who owes for it is paid.
+pub(super) struct Left<'a, T> {
+    debts: &'a Debts<T>,
+    value: Option<Shared<T>>,
+}
+
+impl<'a, T> Left<'a, T> {
+    /// # Safety
+    /// This thread does a read-modify-write between the last change of a slot whose value is put here, and the
+    /// drop of this.
+    #[inline]
+    pub(super) unsafe fn new(debts: &'a Debts<T>) -> Self {
+        Left { debts, value: None }
+    }
+
+    /// Takes what has left its slot; lets go of what came before.
+    #[inline]
+    pub(super) fn put(&mut self, value: Option<Shared<T>>) {
+        if self.value.is_some() {
+            self.let_go();
+        }
+        self.value = value;
+    }
+
+    #[cold]
+    pub(super) fn let_go(&mut self) {
         fence(Ordering::SeqCst);
-        self.cells().for_each(|cell| cell.pay(held));
+        self.value.take().inspect(|value| self.debts.pay(value));
+    }
+}
+
+impl<T> Drop for Left<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take() {
+            fence_after_rmw();
+            self.debts.pay(&value);
+        }
     }
 }
 

@@ -1,31 +1,55 @@
 //! One place of a reservation object: a fence and its usage in one word.
 //!
-//! RESV-SLOT: a slot is null or owns one count of the fence it points to; the low two bits are the usage.
-//! So one swap changes both at once, and no reader finds the one without the other, or neither. All
-//! slots of an object are read and swapped with that object's [`Debts`].
+//! RESV-SLOT: a slot is null or owns one count of the fence it points to; the low two bits are the usage, and
+//! the third is [`SIGNALED`]. So one store changes all at once, and no reader finds the one without the other,
+//! or neither. All slots of an object are read and changed with that object's [`Debts`].
+//!
+//! RESV-MARK: SIGNALED is set by whoever has seen that the fence has signaled, which is final. Whoever finds it
+//! set need not ask the fence, so need not touch it. What a slot holds, and so who may change it, is not changed by it.
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
-//! | holder of the update lock | swap | Release | second look; `still`: the change that it is part of |
-//! | reader | first look | Relaxed | nothing: an address, or nothing, which `still` answers for |
-//! | reader | second look | Acquire | swap: the fence |
+//! | holder of the update lock | replace: load, store | Relaxed, Release | second look; `still`: the change that it is part of |
+//! | reader | mark: no SIGNALED → SIGNALED | Release | first look: what came before the signal |
+//! | reader | first look | Acquire | mark; else it gives an address, or nothing, which `still` answers for |
+//! | reader | second look | Acquire | replace: the fence, also over marks, which are read-modify-writes |
 //! | holder of the update lock | peek | Relaxed | nothing: the update lock |
+//!
+//! A mark between the load and the store of a replacement is lost, and does not matter: it was of the old fence.
 #![allow(unsafe_code)]
 
 use super::Usage;
-use super::debt::Debts;
+use super::debt::{Debts, Left};
 use crate::shared::Shared;
 use crate::sync::{AtomicPtr, Ordering};
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 
 const USAGE: usize = 0b11;
+/// The fence is known to have signaled.
+const SIGNALED: usize = 0b100;
+
+/// What a reader asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) last: Usage,
+    /// Also what is marked [`SIGNALED`].
+    pub(super) signaled: bool,
+}
+
+impl Wanted {
+    #[inline]
+    fn includes<T>(self, word: *mut T) -> bool {
+        word.addr() & USAGE <= self.last as usize && (self.signaled || word.addr() & SIGNALED == 0)
+    }
+}
 
 pub(super) struct Slot<T>(AtomicPtr<T>);
 
 /// What a slot's word says.
+#[inline]
 fn parts<T>(word: *mut T) -> Option<(NonNull<T>, Usage)> {
-    let value = NonNull::new(word.map_addr(|addr| addr & !USAGE))?;
+    let value = NonNull::new(word.map_addr(|addr| addr & !(USAGE | SIGNALED)))?;
     let usage = match word.addr() & USAGE {
         0 => Usage::Kernel,
         1 => Usage::Write,
@@ -47,7 +71,7 @@ fn owned<T>(word: *mut T) -> Option<Shared<T>> {
 
 impl<T> Slot<T> {
     pub(super) fn empty() -> Self {
-        const { assert!(align_of::<T>() > USAGE) };
+        const { assert!(align_of::<T>() > (USAGE | SIGNALED)) };
         Slot(AtomicPtr::new(ptr::null_mut()))
     }
 
@@ -55,11 +79,12 @@ impl<T> Slot<T> {
         self.0.load(Ordering::Relaxed).is_null()
     }
 
-    /// A handle of what is here, if its usage is at or before `last`.
-    pub(super) fn get(&self, last: Usage, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
-        let mut seen = self.0.load(Ordering::Relaxed);
+    /// A handle of what is here, if it is wanted.
+    #[inline]
+    pub(super) fn get(&self, wanted: Wanted, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
+        let mut seen = self.0.load(Ordering::Acquire);
         loop {
-            let (value, _) = parts(seen).filter(|(_, usage)| *usage <= last)?;
+            let (value, _) = parts(seen).filter(|_| wanted.includes(seen))?;
             let debt = debts.incur(value.as_ptr());
             let again = self.0.load(Ordering::Acquire);
             // What was here and has come again is as good as what never left: it is here now.
@@ -72,17 +97,25 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Puts something in, or nothing; what was here before, which nobody owes for any more.
-    #[must_use = "drop it where the change has been counted"]
-    pub(super) fn swap(
-        &self,
-        new: Option<(Shared<T>, Usage)>,
-        debts: &Debts<T>,
-    ) -> Option<Shared<T>> {
+    /// `value` has signaled, as the caller has seen: nobody has to ask it again while it is here.
+    pub(super) fn mark_signaled(&self, value: &Shared<T>, usage: Usage) {
+        let here = word(value.as_raw(), usage);
+        let marked = here.map_addr(|addr| addr | SIGNALED);
+        // If it fails something else is here, or somebody was first.
+        let _ = self.0.compare_exchange(here, marked, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Puts something in, or nothing; what was here before goes to `left`.
+    ///
+    /// # Safety
+    /// The caller has the update lock.
+    #[inline]
+    pub(super) unsafe fn replace(&self, new: Option<(Shared<T>, Usage)>, left: &mut Left<'_, T>) {
         let new = new.map_or(ptr::null_mut(), |(value, usage)| word(value.into_raw(), usage));
-        let old = owned(self.0.swap(new, Ordering::Release))?;
-        debts.pay(&old);
-        Some(old)
+        // Not a swap, which is dear: nobody else changes what is here but for the mark.
+        let old = self.0.load(Ordering::Relaxed);
+        self.0.store(new, Ordering::Release);
+        left.put(owned(old));
     }
 
     /// What is here, without a count of one's own.
@@ -104,8 +137,8 @@ impl<T> Drop for Slot<T> {
 
 #[cfg(all(test, loom))]
 mod model {
-    use super::super::debt::Debts;
-    use super::{Slot, Usage};
+    use super::super::debt::{Debts, Left};
+    use super::{Slot, Usage, Wanted};
     use crate::shared::Shared;
     use loom::cell::UnsafeCell;
     use loom::sync::Arc;
@@ -150,10 +183,77 @@ mod model {
             Arc::new(place)
         }
         fn put(&self, number: u64) {
-            drop(self.slot.swap(Some((Watched::shared(number), Usage::Write)), &self.debts));
+            self.replace(Some((Watched::shared(number), Usage::Write)));
+        }
+        fn replace(&self, new: Option<(Shared<Watched>, Usage)>) {
+            // SAFETY: In a model every fence is one.
+            let mut left = unsafe { Left::new(&self.debts) };
+            // SAFETY: One thread of each model does so.
+            unsafe { self.slot.replace(new, &mut left) }
+        }
+        fn read(&self) -> u64 {
+            self.access.with(|_| self.number)
+        }
+    }
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            self.access.with_mut(|_| ());
+        }
+    }
+
+    struct Place {
+        slot: Slot<Watched>,
+        debts: Debts<Watched>,
+    }
+
+    impl Place {
+        fn with(number: u64) -> Arc<Place> {
+            let place = Place { slot: Slot::empty(), debts: Debts::new() };
+            place.put(number);
+            Arc::new(place)
+        }
+        fn put(&self, number: u64) {
+            self.replace(Some((Watched::shared(number), Usage::Write)));
+        }
+        fn replace(&self, new: Option<(Shared<Watched>, Usage)>) -> Option<Left<'_, Watched>> {
+            // SAFETY: One thread of each model does so.
+            unsafe { self.slot.replace(new, &self.debts) }
+        }
+        fn read(&self) -> u64 {
+            self.access.with(|_| self.number)
+        }
+    }
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            self.access.with_mut(|_| ());
+        }
+    }
+
+    struct Place {
+        slot: Slot<Watched>,
+        debts: Debts<Watched>,
+    }
+
+    impl Place {
+        fn with(number: u64) -> Arc<Place> {
+            let place = Place { slot: Slot::empty(), debts: Debts::new() };
+            place.put(number);
+            Arc::new(place)
+        }
+        fn put(&self, number: u64) {
+            self.replace(Some((Watched::shared(number), Usage::Write)));
+        }
+        fn replace(&self, new: Option<(Shared<Watched>, Usage)>) -> Option<Shared<Watched>> {
+            // SAFETY: One thread of each model does so, and pays in the next line.
+            let old = unsafe { self.slot.replace(new) }?;
+            self.debts.pay(&old);
+            Some(old)
         }
         fn read(&self) -> Option<u64> {
-            Some(self.slot.get(Usage::Bookkeep, &self.debts)?.0.read())
+            let all = Wanted { last: Usage::Bookkeep, signaled: true };
+            Some(self.slot.get(all, &self.debts)?.0.read())
         }
     }
 
@@ -182,7 +282,7 @@ mod model {
             });
             place.put(2);
             place.put(3);
-            drop(place.slot.swap(None, &place.debts));
+            place.replace(None);
             reader.join().unwrap();
             assert_eq!(place.read(), None);
         });
@@ -210,9 +310,12 @@ mod model {
                 let place = place.clone();
                 move || place.read()
             });
-            let gone = place.slot.swap(None, &place.debts).unwrap();
-            drop(place.slot.swap(Some((gone, Usage::Write)), &place.debts));
-            drop(place.slot.swap(None, &place.debts));
+            // SAFETY: Only this thread changes the slot.
+            let here = unsafe { place.slot.peek() }.unwrap().0;
+            let gone = Shared::clone(&here);
+            place.replace(None);
+            place.replace(Some((gone, Usage::Write)));
+            place.replace(None);
             assert!(matches!(reader.join().unwrap(), None | Some(1)));
         });
     }

@@ -45,7 +45,9 @@ impl ReservationView {
     /// The right to change it.
     ///
     /// # Safety
-    /// The caller has the update lock, and keeps it for as long as it keeps the result.
+    /// The caller has the update lock. It changes nothing after it has unlocked it, which is a
+    /// read-modify-write, and drops the result then.
+    #[inline]
     #[allow(unsafe_code, reason = "passes the contract on")]
     pub(super) unsafe fn writer(&self) -> Writer<'_> {
         // SAFETY: RESV-WRITER: by contract.
@@ -74,27 +76,14 @@ impl ReservationView {
     /// Allocates.
     #[doc(alias = "dma_resv_get_fences")]
     pub fn fences_with_usage(&self, usage: Usage) -> Vec<(Fence, Usage)> {
-        self.try_fences_with_usage(usage)
-            .unwrap_or_else(|_| alloc::alloc::handle_alloc_error(Layout::new::<(Fence, Usage)>()))
+        self.try_fences_with_usage(usage).unwrap_or_else(|_| out_of_memory())
     }
 
     pub(super) fn try_fences_with_usage(
         &self,
         usage: Usage,
     ) -> Result<Vec<(Fence, Usage)>, AllocError> {
-        let mut found = Vec::new();
-        let mut iter = self.iter(usage);
-        while let Some(item) = iter.next() {
-            if iter.is_restarted() {
-                found.clear();
-            }
-            found.try_reserve(1).map_err(|_| AllocError)?;
-            found.push(item);
-        }
-        if iter.is_restarted() {
-            found.clear();
-        }
-        Ok(found)
+        collect(self.iter(usage))
     }
 
     /// The fences at or before `usage` that have not signaled. None only if all had at one moment.
@@ -103,11 +92,12 @@ impl ReservationView {
     /// Allocates.
     pub fn unsignaled(&self, usage: Usage) -> Vec<Fence> {
         loop {
-            let mut fences = self.fences(usage);
-            fences.retain(|fence| !fence.is_signaled());
+            let iter = ReservationIter::unsignaled(&self.table, usage);
+            let mut fences = collect(iter).unwrap_or_else(|_| out_of_memory());
+            fences.retain(|(fence, _)| !fence.is_signaled());
             // They were asked after they were collected: others may have come in between.
             if !fences.is_empty() || self.is_signaled(usage) {
-                return fences;
+                return fences.into_iter().map(|(fence, _)| fence).collect();
             }
         }
     }
@@ -117,18 +107,26 @@ impl ReservationView {
     #[doc(alias = "dma_resv_test_signaled")]
     pub fn is_signaled(&self, usage: Usage) -> bool {
         // Nothing to forget at a restart: all that came before had signaled.
-        self.iter(usage).all(|(fence, _)| fence.is_signaled())
+        let mut iter = ReservationIter::unsignaled(&self.table, usage);
+        while let Some(item) = iter.next() {
+            if !item.0.is_signaled() {
+                return false;
+            }
+            iter.mark_signaled(&item);
+        }
+        true
     }
 
     /// What the fences at or before `usage` amount to.
     pub fn status(&self, usage: Usage) -> ReservationStatus {
         let mut status = ReservationStatus::Idle;
         // Nothing to forget at a restart: what was pending was so at a moment of this call.
-        for (fence, _) in self.iter(usage) {
-            match fence.status() {
-                Status::Signaled(_) => {}
+        let mut iter = ReservationIter::unsignaled(&self.table, usage);
+        while let Some(item) = iter.next() {
+            match item.0.status() {
+                Status::Signaled(_) => iter.mark_signaled(&item),
                 Status::Pending => status = ReservationStatus::Pending,
-                Status::Abandoned => return ReservationStatus::Abandoned(fence),
+                Status::Abandoned => return ReservationStatus::Abandoned(item.0),
             }
         }
         status
@@ -167,6 +165,26 @@ impl ReservationView {
     pub fn describe(&self) -> impl fmt::Display {
         Description(self)
     }
+}
+
+/// What comes out of an iteration in the end.
+fn collect(mut iter: ReservationIter<'_>) -> Result<Vec<(Fence, Usage)>, AllocError> {
+    let mut found = Vec::new();
+    while let Some(item) = iter.next() {
+        if iter.is_restarted() {
+            found.clear();
+        }
+        found.try_reserve(1).map_err(|_| AllocError)?;
+        found.push(item);
+    }
+    if iter.is_restarted() {
+        found.clear();
+    }
+    Ok(found)
+}
+
+fn out_of_memory() -> ! {
+    alloc::alloc::handle_alloc_error(Layout::new::<(Fence, Usage)>())
 }
 
 struct Description<'a>(&'a ReservationView);
