@@ -18,6 +18,7 @@
 
 mod context;
 mod debt;
+mod glance;
 mod grow;
 mod guard;
 mod iter;

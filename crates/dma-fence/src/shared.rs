@@ -180,6 +180,7 @@ impl<T> Shared<T> {
     }
 
     /// Tells values apart that are alive at the same time.
+    #[inline]
     pub(crate) fn address(&self) -> usize {
         self.ptr.addr().get()
     }

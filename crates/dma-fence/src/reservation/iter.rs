@@ -56,16 +56,7 @@ pub struct ReservationIter<'a> {
 }
 
 impl<'a> ReservationIter<'a> {
-    pub(super) fn new(table: &'a Table, last: Usage) -> Self {
-        Self::over(table, Wanted { last, signaled: true })
-    }
-
-    /// Leaves out those that are known to have signaled.
-    pub(super) fn unsignaled(table: &'a Table, last: Usage) -> Self {
-        Self::over(table, Wanted { last, signaled: false })
-    }
-
-    fn over(table: &'a Table, wanted: Wanted) -> Self {
+    pub(super) fn over(table: &'a Table, wanted: Wanted) -> Self {
         let pass = Some(Pass::new(table));
         ReservationIter { wanted, pass, slot: None, confirming: false, restarted: false }
     }

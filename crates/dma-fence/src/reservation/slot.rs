@@ -19,10 +19,11 @@
 #![allow(unsafe_code)]
 
 use super::Usage;
-use super::debt::{Debts, Left};
+use super::debt::{Debt, Debts, LINES, Left};
 use crate::shared::Shared;
 use crate::sync::{AtomicPtr, Ordering};
 use core::mem::ManuallyDrop;
+use core::ops::Deref;
 use core::ptr::{self, NonNull};
 
 const USAGE: usize = 0b11;
@@ -40,23 +41,28 @@ pub(super) struct Wanted {
 impl Wanted {
     #[inline]
     fn includes<T>(self, word: *mut T) -> bool {
-        word.addr() & USAGE <= self.last as usize && (self.signaled || word.addr() & SIGNALED == 0)
+        !word.is_null()
+            && word.addr() & USAGE <= self.last as usize
+            && (self.signaled || word.addr() & SIGNALED == 0)
     }
 }
 
 pub(super) struct Slot<T>(AtomicPtr<T>);
 
-/// What a slot's word says.
+/// What a slot's word, which is not null, points to.
 #[inline]
-fn parts<T>(word: *mut T) -> Option<(NonNull<T>, Usage)> {
-    let value = NonNull::new(word.map_addr(|addr| addr & !(USAGE | SIGNALED)))?;
-    let usage = match word.addr() & USAGE {
+fn value<T>(word: *mut T) -> *mut T {
+    word.map_addr(|addr| addr & !(USAGE | SIGNALED))
+}
+
+#[inline]
+fn usage<T>(word: *mut T) -> Usage {
+    match word.addr() & USAGE {
         0 => Usage::Kernel,
         1 => Usage::Write,
         2 => Usage::Read,
         _ => Usage::Bookkeep,
-    };
-    Some((value, usage))
+    }
 }
 
 fn word<T>(value: NonNull<T>, usage: Usage) -> *mut T {
@@ -66,7 +72,7 @@ fn word<T>(value: NonNull<T>, usage: Usage) -> *mut T {
 /// The count that a slot had of what its word, no longer there, points to.
 fn owned<T>(word: *mut T) -> Option<Shared<T>> {
     // SAFETY: RESV-SLOT: the word has left the slot, and the count with it.
-    parts(word).map(|(value, _)| unsafe { Shared::from_raw(value) })
+    NonNull::new(value(word)).map(|value| unsafe { Shared::from_raw(value) })
 }
 
 impl<T> Slot<T> {
@@ -79,30 +85,48 @@ impl<T> Slot<T> {
         self.0.load(Ordering::Relaxed).is_null()
     }
 
+    /// What is here, if it is wanted: an address.
+    #[inline]
+    fn first_look(&self, wanted: Wanted) -> Option<*mut T> {
+        let word = self.0.load(Ordering::Acquire);
+        wanted.includes(word).then(|| value(word))
+    }
+
+    /// What is here, if it is wanted and the debt's line owes for it. What was here and has come again is as
+    /// good as what never left.
+    #[inline]
+    fn second_look<'a>(
+        &self,
+        wanted: Wanted,
+        debt: &'a Debt<'_, T>,
+        line: usize,
+    ) -> Option<Seen<'a, T>> {
+        let word = self.0.load(Ordering::Acquire);
+        let is_owed = wanted.includes(word) && value(word).addr() == debt.owes(line);
+        is_owed.then_some(Seen { word, _debt: debt })
+    }
+
     /// A handle of what is here, if it is wanted.
     #[inline]
     pub(super) fn get(&self, wanted: Wanted, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
-        let mut seen = self.0.load(Ordering::Acquire);
         loop {
-            let (value, _) = parts(seen).filter(|_| wanted.includes(seen))?;
-            let debt = debts.incur(value.as_ptr());
-            let again = self.0.load(Ordering::Acquire);
-            // What was here and has come again is as good as what never left: it is here now.
-            if again == seen {
-                let (value, usage) = parts(again)?;
-                // SAFETY: RESV-SLOT: the slot owned a count of it after the debt was incurred.
-                return Some((unsafe { debt.redeem(value) }, usage));
+            let debt = debts.owe(self.first_look(wanted)?);
+            debt.fence();
+            if let Some(seen) = self.second_look(wanted, &debt, 0) {
+                return Some((seen.handle(), seen.usage()));
             }
-            seen = again;
         }
     }
 
     /// `value` has signaled, as the caller has seen: nobody has to ask it again while it is here.
     pub(super) fn mark_signaled(&self, value: &Shared<T>, usage: Usage) {
-        let here = word(value.as_raw(), usage);
-        let marked = here.map_addr(|addr| addr | SIGNALED);
+        self.mark(word(value.as_raw(), usage));
+    }
+
+    fn mark(&self, word: *mut T) {
+        let marked = word.map_addr(|addr| addr | SIGNALED);
         // If it fails something else is here, or somebody was first.
-        let _ = self.0.compare_exchange(here, marked, Ordering::Release, Ordering::Relaxed);
+        let _ = self.0.compare_exchange(word, marked, Ordering::Release, Ordering::Relaxed);
     }
 
     /// Puts something in, or nothing; what was here before goes to `left`.
@@ -123,9 +147,10 @@ impl<T> Slot<T> {
     /// # Safety
     /// The caller has the update lock, and does not swap the slot while the result is in use.
     pub(super) unsafe fn peek(&self) -> Option<(ManuallyDrop<Shared<T>>, Usage)> {
-        let (value, usage) = parts(self.0.load(Ordering::Relaxed))?;
+        let word = self.0.load(Ordering::Relaxed);
+        let value = NonNull::new(value(word))?;
         // SAFETY: RESV-SLOT: the slot's count stays where it is, by contract.
-        Some((ManuallyDrop::new(unsafe { Shared::from_raw(value) }), usage))
+        Some((ManuallyDrop::new(unsafe { Shared::from_raw(value) }), usage(word)))
     }
 }
 
@@ -135,10 +160,92 @@ impl<T> Drop for Slot<T> {
     }
 }
 
+/// What a slot had after a debt had been incurred for it, until that is settled.
+pub(super) struct Seen<'a, T> {
+    word: *mut T,
+    _debt: &'a Debt<'a, T>,
+}
+
+impl<T> Seen<'_, T> {
+    #[inline]
+    pub(super) fn usage(&self) -> Usage {
+        usage(self.word)
+    }
+
+    #[inline]
+    pub(super) fn handle(&self) -> Shared<T> {
+        // SAFETY: RESV-DEBT: the slot owned a count of it after the debt was incurred, which is not settled. So
+        // it is not null, either.
+        unsafe { Shared::raise(NonNull::new_unchecked(value(self.word))) }
+    }
+}
+
+impl<T> Deref for Seen<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: RESV-DEBT: as above.
+        unsafe { &*value(self.word) }
+    }
+}
+
+/// What becomes of a slot that was looked at.
+pub(super) enum Verdict {
+    /// Its fence has signaled.
+    Mark,
+    Leave,
+    /// No other is looked at.
+    Stop,
+}
+
+/// How a look at several slots ended.
+#[derive(PartialEq, Eq)]
+pub(super) enum Look {
+    /// There may be more slots.
+    Full,
+    /// There was none to look at.
+    Done,
+    Stopped,
+    /// Something came or went under our eyes.
+    Disturbed,
+}
+
+/// Looks at slots, at most so many, with one debt for all, and without a count of any.
+#[inline]
+pub(super) fn look<'a, T: 'a>(
+    mut slots: impl Iterator<Item = &'a Slot<T>>,
+    at_most: usize,
+    wanted: Wanted,
+    debts: &Debts<T>,
+    mut judge: impl FnMut(&Seen<'_, T>) -> Verdict,
+) -> Look {
+    let mut next = || slots.find_map(|slot| Some((slot, slot.first_look(wanted)?)));
+    let Some((first, value)) = next() else { return Look::Done };
+    let mut debt = debts.owe(value);
+    let mut looked_at = [first; LINES];
+    let mut number = 1;
+    while number < at_most.min(LINES) {
+        let Some((slot, value)) = next() else { break };
+        debt.owe(value);
+        looked_at[number] = slot;
+        number += 1;
+    }
+    debt.fence();
+    for (line, slot) in looked_at[..number].iter().enumerate() {
+        let Some(seen) = slot.second_look(wanted, &debt, line) else { return Look::Disturbed };
+        match judge(&seen) {
+            Verdict::Mark => slot.mark(seen.word),
+            Verdict::Leave => {}
+            Verdict::Stop => return Look::Stopped,
+        }
+    }
+    Look::Full
+}
+
 #[cfg(all(test, loom))]
 mod model {
     use super::super::debt::{Debts, Left};
-    use super::{Slot, Usage, Wanted};
+    use super::{Look, Slot, Usage, Verdict, Wanted, look};
     use crate::shared::Shared;
     use loom::cell::UnsafeCell;
     use loom::sync::Arc;
@@ -176,11 +283,16 @@ mod model {
         debts: Debts<Watched>,
     }
 
+    const ALL: Wanted = Wanted { last: Usage::Bookkeep, signaled: true };
+
     impl Place {
-        fn with(number: u64) -> Arc<Place> {
+        fn new(number: u64) -> Place {
             let place = Place { slot: Slot::empty(), debts: Debts::new() };
             place.put(number);
-            Arc::new(place)
+            place
+        }
+        fn with(number: u64) -> Arc<Place> {
+            Arc::new(Place::new(number))
         }
         fn put(&self, number: u64) {
             self.replace(Some((Watched::shared(number), Usage::Write)));
@@ -191,69 +303,8 @@ mod model {
             // SAFETY: One thread of each model does so.
             unsafe { self.slot.replace(new, &mut left) }
         }
-        fn read(&self) -> u64 {
-            self.access.with(|_| self.number)
-        }
-    }
-
-    impl Drop for Watched {
-        fn drop(&mut self) {
-            self.access.with_mut(|_| ());
-        }
-    }
-
-    struct Place {
-        slot: Slot<Watched>,
-        debts: Debts<Watched>,
-    }
-
-    impl Place {
-        fn with(number: u64) -> Arc<Place> {
-            let place = Place { slot: Slot::empty(), debts: Debts::new() };
-            place.put(number);
-            Arc::new(place)
-        }
-        fn put(&self, number: u64) {
-            self.replace(Some((Watched::shared(number), Usage::Write)));
-        }
-        fn replace(&self, new: Option<(Shared<Watched>, Usage)>) -> Option<Left<'_, Watched>> {
-            // SAFETY: One thread of each model does so.
-            unsafe { self.slot.replace(new, &self.debts) }
-        }
-        fn read(&self) -> u64 {
-            self.access.with(|_| self.number)
-        }
-    }
-
-    impl Drop for Watched {
-        fn drop(&mut self) {
-            self.access.with_mut(|_| ());
-        }
-    }
-
-    struct Place {
-        slot: Slot<Watched>,
-        debts: Debts<Watched>,
-    }
-
-    impl Place {
-        fn with(number: u64) -> Arc<Place> {
-            let place = Place { slot: Slot::empty(), debts: Debts::new() };
-            place.put(number);
-            Arc::new(place)
-        }
-        fn put(&self, number: u64) {
-            self.replace(Some((Watched::shared(number), Usage::Write)));
-        }
-        fn replace(&self, new: Option<(Shared<Watched>, Usage)>) -> Option<Shared<Watched>> {
-            // SAFETY: One thread of each model does so, and pays in the next line.
-            let old = unsafe { self.slot.replace(new) }?;
-            self.debts.pay(&old);
-            Some(old)
-        }
         fn read(&self) -> Option<u64> {
-            let all = Wanted { last: Usage::Bookkeep, signaled: true };
-            Some(self.slot.get(all, &self.debts)?.0.read())
+            Some(self.slot.get(ALL, &self.debts)?.0.read())
         }
     }
 
@@ -268,7 +319,7 @@ mod model {
             place.put(2);
             reader.join().unwrap();
             place.read();
-            assert_eq!(place.debts.number_of_cells(), 1, "paid or not, the cell can be used again");
+            assert_eq!(place.debts.number_of_pages(), 1, "paid or not, the page can be used again");
         });
     }
 
@@ -298,6 +349,61 @@ mod model {
             });
             place.put(2);
             readers.into_iter().for_each(|reader| reader.join().unwrap());
+        });
+    }
+
+    /// Two lines of one page, and both fences go while they are looked at.
+    #[test]
+    fn a_look_at_two_slots_beside_their_replacements() {
+        loom::model(|| {
+            let place = Arc::new((Place::new(1), Slot::<Watched>::empty()));
+            let other = &place.1;
+            // SAFETY: This thread is the only one that changes the slots; in a model every fence is one.
+            let put = |slot: &Slot<Watched>, number| unsafe {
+                let new = Some((Watched::shared(number), Usage::Write));
+                slot.replace(new, &mut Left::new(&place.0.debts));
+            };
+            put(other, 2);
+            let reader = thread::spawn({
+                let place = place.clone();
+                move || {
+                    let slots = [&place.0.slot, &place.1].into_iter();
+                    let mut seen = 0;
+                    let end = look(slots, 2, ALL, &place.0.debts, |watched| {
+                        seen += watched.read();
+                        Verdict::Leave
+                    });
+                    assert!(end == Look::Disturbed || [3, 6, 9, 12].contains(&seen), "{seen}");
+                }
+            });
+            put(&place.0.slot, 4);
+            put(other, 8);
+            reader.join().unwrap();
+        });
+    }
+
+    /// Two that have something to let go of meet at one line, which two readers use one after the other.
+    #[test]
+    fn two_handles_are_let_go_of_beside_each_other() {
+        loom::model(|| {
+            let place = Place::with(1);
+            let reader = thread::spawn({
+                let place = place.clone();
+                move || {
+                    place.read();
+                    place.read();
+                }
+            });
+            // SAFETY: In a model every fence is one.
+            let [mut first, mut second] = [(); 2].map(|()| unsafe { Left::new(&place.debts) });
+            // SAFETY: Only this thread changes the slot.
+            unsafe {
+                place.slot.replace(Some((Watched::shared(2), Usage::Write)), &mut first);
+                place.slot.replace(Some((Watched::shared(3), Usage::Write)), &mut second);
+            }
+            drop(second);
+            drop(first);
+            reader.join().unwrap();
         });
     }
 

@@ -21,7 +21,7 @@ use super::Usage;
 use super::debt::{Debts, Left};
 use super::grow::{self, GrowList};
 use super::place::Place;
-use super::slot::{Slot, Wanted};
+use super::slot::{self, Look, Seen, Slot, Verdict, Wanted};
 use crate::fence::{Fence, Inner};
 use crate::shared::AllocError;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering, fence};
@@ -84,6 +84,12 @@ impl<'a> Pass<'a> {
         Pass { table, segments: table.segments.iter(), places: [].iter(), moment }
     }
 
+    /// Unless a slot is being changed.
+    pub(super) fn begin_undisturbed(table: &'a Table) -> Option<Self> {
+        let pass = Pass::new(table);
+        (!pass.met_a_change()).then_some(pass)
+    }
+
     pub(super) fn again(&self) -> Self {
         Pass::new(self.table)
     }
@@ -91,14 +97,24 @@ impl<'a> Pass<'a> {
     /// The next fence that is wanted, and where it is.
     #[inline]
     pub(super) fn next(&mut self, wanted: Wanted) -> Option<(Fence, Usage, &'a FenceSlot)> {
-        loop {
-            for Place { slot, .. } in &mut self.places {
-                if let Some((fence, usage)) = slot.get(wanted, &self.table.debts) {
-                    return Some((Fence(fence), usage, slot));
-                }
-            }
-            self.places = self.segments.next()?.iter();
-        }
+        let debts = &self.table.debts;
+        let mut slots = Slots(self);
+        slots.find_map(|slot| {
+            let (fence, usage) = slot.get(wanted, debts)?;
+            Some((Fence(fence), usage, slot))
+        })
+    }
+
+    /// The next few fences that are wanted.
+    #[inline]
+    pub(super) fn look(
+        &mut self,
+        at_most: usize,
+        wanted: Wanted,
+        judge: impl FnMut(&Seen<'_, Inner>) -> Verdict,
+    ) -> Look {
+        let debts = &self.table.debts;
+        slot::look(Slots(self), at_most, wanted, debts, judge)
     }
 
     /// Is everything that was found since the beginning of one moment?
@@ -114,6 +130,23 @@ impl<'a> Pass<'a> {
     /// Has nothing changed between the beginnings of the two?
     pub(super) fn repeats(&self, earlier: &Self) -> bool {
         self.moment == earlier.moment
+    }
+}
+
+/// The slots that the pass has not come to.
+struct Slots<'p, 'a>(&'p mut Pass<'a>);
+
+impl<'a> Iterator for Slots<'_, 'a> {
+    type Item = &'a FenceSlot;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a FenceSlot> {
+        loop {
+            if let Some(place) = self.0.places.next() {
+                return Some(&place.slot);
+            }
+            self.0.places = self.0.segments.next()?.iter();
+        }
     }
 }
 
@@ -148,7 +181,9 @@ impl<'a> Writer<'a> {
     #[inline]
     /// Where in each segment a fence of that context is put, if it can be; so it is looked for there first.
     fn homes(&self, context: u64) -> impl Iterator<Item = &'a Place> + use<'a> {
-        self.table.segments.iter().map(move |places| &places[context as usize & (places.len() - 1)])
+        // Contexts are numbered on from one execution of a model to the next, which have to be alike.
+        let number = if cfg!(loom) { 0 } else { context as usize };
+        self.table.segments.iter().map(move |places| &places[number & (places.len() - 1)])
     }
 
     #[inline]
@@ -302,6 +337,10 @@ mod tests {
         table
     }
 
+    fn iter(table: &Table) -> ReservationIter<'_> {
+        ReservationIter::over(table, Wanted { last: Usage::Write, signaled: true })
+    }
+
     fn swap(table: &Table, index: usize, new: &DriverFence) {
         let place = table.places().nth(index).unwrap();
         // SAFETY: There is one thread only.
@@ -315,7 +354,7 @@ mod tests {
         let (old, new) = (producer(), producer());
         let table = table_of(&[&old]);
         table.changes.begin();
-        let mut iter = ReservationIter::new(&table, Usage::Write);
+        let mut iter = iter(&table);
         let (first, _) = iter.next().unwrap();
         swap(&table, 0, &new);
         old.signal(Ok(()));
@@ -332,7 +371,7 @@ mod tests {
             let (old, new) = (producer(), producer());
             let table = table_of(&[&old]);
             table.changes.begin();
-            let mut iter = ReservationIter::new(&table, Usage::Write);
+            let mut iter = iter(&table);
             assert!(iter.next().is_some() && !iter.is_restarted());
             assert!(iter.next().is_some() && iter.is_restarted());
             if ends {
@@ -351,7 +390,7 @@ mod tests {
         let (old, new) = (producer(), producer());
         let table = table_of(&[&old]);
         table.changes.begin();
-        let mut iter = ReservationIter::new(&table, Usage::Write);
+        let mut iter = iter(&table);
         assert!(iter.next().is_some() && !iter.is_restarted());
         assert!(iter.next().is_some() && iter.is_restarted());
         swap(&table, 0, &new);
@@ -369,7 +408,7 @@ mod tests {
     fn a_change_in_the_middle_starts_over() {
         let (old, other, new) = (producer(), producer(), producer());
         let table = table_of(&[&old, &other]);
-        let mut iter = ReservationIter::new(&table, Usage::Write);
+        let mut iter = iter(&table);
         assert!(iter.next().is_some() && !iter.is_restarted());
         table.changes.begin();
         swap(&table, 0, &new);

@@ -1,7 +1,8 @@
 //! What readers can ask.
 
+use super::slot::Wanted;
 use super::table::{Table, Writer};
-use super::{ReservationIter, ReservationStatus, Usage};
+use super::{ReservationIter, ReservationStatus, Usage, glance};
 use crate::array::FenceArray;
 #[cfg(feature = "std")]
 use crate::contract;
@@ -57,7 +58,7 @@ impl ReservationView {
     /// Goes through the fences at or before `usage`, signaled ones included. Enables nothing.
     #[doc(alias("dma_resv_iter_begin", "dma_resv_for_each_fence_unlocked"))]
     pub fn iter(&self, usage: Usage) -> ReservationIter<'_> {
-        ReservationIter::new(&self.table, usage)
+        ReservationIter::over(&self.table, Wanted { last: usage, signaled: true })
     }
 
     /// The fences at or before `usage` as they were at one moment, signaled ones included. Enables
@@ -83,7 +84,26 @@ impl ReservationView {
         &self,
         usage: Usage,
     ) -> Result<Vec<(Fence, Usage)>, AllocError> {
-        collect(self.iter(usage))
+        self.collect(Wanted { last: usage, signaled: true })
+    }
+
+    fn collect(&self, wanted: Wanted) -> Result<Vec<(Fence, Usage)>, AllocError> {
+        if let Some(found) = glance::collect(&self.table, wanted) {
+            return found;
+        }
+        let mut found = Vec::new();
+        let mut iter = ReservationIter::over(&self.table, wanted);
+        while let Some(item) = iter.next() {
+            if iter.is_restarted() {
+                found.clear();
+            }
+            found.try_reserve(1).map_err(|_| AllocError)?;
+            found.push(item);
+        }
+        if iter.is_restarted() {
+            found.clear();
+        }
+        Ok(found)
     }
 
     /// The fences at or before `usage` that have not signaled. None only if all had at one moment.
@@ -92,8 +112,8 @@ impl ReservationView {
     /// Allocates.
     pub fn unsignaled(&self, usage: Usage) -> Vec<Fence> {
         loop {
-            let iter = ReservationIter::unsignaled(&self.table, usage);
-            let mut fences = collect(iter).unwrap_or_else(|_| out_of_memory());
+            let wanted = Wanted { last: usage, signaled: false };
+            let mut fences = self.collect(wanted).unwrap_or_else(|_| out_of_memory());
             fences.retain(|(fence, _)| !fence.is_signaled());
             // They were asked after they were collected: others may have come in between.
             if !fences.is_empty() || self.is_signaled(usage) {
@@ -106,8 +126,11 @@ impl ReservationView {
     /// the call at which the answer was right.
     #[doc(alias = "dma_resv_test_signaled")]
     pub fn is_signaled(&self, usage: Usage) -> bool {
+        if let Some(answer) = glance::are_signaled(&self.table, usage, false) {
+            return answer;
+        }
         // Nothing to forget at a restart: all that came before had signaled.
-        let mut iter = ReservationIter::unsignaled(&self.table, usage);
+        let mut iter = self.unmarked(usage);
         while let Some(item) = iter.next() {
             if !item.0.is_signaled() {
                 return false;
@@ -119,9 +142,14 @@ impl ReservationView {
 
     /// What the fences at or before `usage` amount to.
     pub fn status(&self, usage: Usage) -> ReservationStatus {
+        match glance::are_signaled(&self.table, usage, true) {
+            Some(true) => return ReservationStatus::Idle,
+            Some(false) => return ReservationStatus::Pending,
+            None => {}
+        }
         let mut status = ReservationStatus::Idle;
         // Nothing to forget at a restart: what was pending was so at a moment of this call.
-        let mut iter = ReservationIter::unsignaled(&self.table, usage);
+        let mut iter = self.unmarked(usage);
         while let Some(item) = iter.next() {
             match item.0.status() {
                 Status::Signaled(_) => iter.mark_signaled(&item),
@@ -130,6 +158,11 @@ impl ReservationView {
             }
         }
         status
+    }
+
+    /// Leaves out those that are known to have signaled.
+    fn unmarked(&self, usage: Usage) -> ReservationIter<'_> {
+        ReservationIter::over(&self.table, Wanted { last: usage, signaled: false })
     }
 
     /// One fence for all that have not signaled at or before `usage`: none, the only one, or an array.
@@ -165,22 +198,6 @@ impl ReservationView {
     pub fn describe(&self) -> impl fmt::Display {
         Description(self)
     }
-}
-
-/// What comes out of an iteration in the end.
-fn collect(mut iter: ReservationIter<'_>) -> Result<Vec<(Fence, Usage)>, AllocError> {
-    let mut found = Vec::new();
-    while let Some(item) = iter.next() {
-        if iter.is_restarted() {
-            found.clear();
-        }
-        found.try_reserve(1).map_err(|_| AllocError)?;
-        found.push(item);
-    }
-    if iter.is_restarted() {
-        found.clear();
-    }
-    Ok(found)
 }
 
 fn out_of_memory() -> ! {
