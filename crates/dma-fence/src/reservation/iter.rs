@@ -15,7 +15,7 @@ use core::iter::FusedIterator;
 ///
 /// # Context
 /// Takes no lock, and nobody waits for it or is waited for, however slowly it is used. Allocates nothing,
-/// unless more than four readers are at the same time between seeing a fence and counting their handle of
+/// unless more than two readers are at the same time between seeing a fence and counting their handle of
 /// it. Only changes make it start over.
 ///
 /// ```

@@ -185,7 +185,7 @@ impl UpdateLock {
     #[inline]
     fn release(&self) {
         let free = ptr::null_mut();
-        // With a context, or with somebody who waits, it does not succeed.
+        // It fails if there is a context, or somebody who waits.
         if self.word.compare_exchange(plain(), free, Ordering::Release, Ordering::Relaxed).is_err()
         {
             self.release_otherwise();

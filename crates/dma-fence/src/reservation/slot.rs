@@ -10,8 +10,8 @@
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
 //! | holder of the update lock | replace: load, store | Relaxed, Release | second look; `still`: the change that it is part of |
-//! | reader | mark: no SIGNALED → SIGNALED | Release | first look: what came before the signal |
-//! | reader | first look | Acquire | mark; else it gives an address, or nothing, which `still` answers for |
+//! | reader | mark: no SIGNALED → SIGNALED | Release | `still`: what came before the signal |
+//! | reader | first look | Relaxed | nothing: an address, a mark or nothing, which `still` answers for |
 //! | reader | second look | Acquire | replace: the fence, also over marks, which are read-modify-writes |
 //! | holder of the update lock | peek | Relaxed | nothing: the update lock |
 //!
@@ -88,7 +88,7 @@ impl<T> Slot<T> {
     /// What is here, if it is wanted: an address.
     #[inline]
     fn first_look(&self, wanted: Wanted) -> Option<*mut T> {
-        let word = self.0.load(Ordering::Acquire);
+        let word = self.0.load(Ordering::Relaxed);
         wanted.includes(word).then(|| value(word))
     }
 
@@ -145,7 +145,7 @@ impl<T> Slot<T> {
     /// What is here, without a count of one's own.
     ///
     /// # Safety
-    /// The caller has the update lock, and does not swap the slot while the result is in use.
+    /// The caller has the update lock, and does not replace what is here while the result is in use.
     pub(super) unsafe fn peek(&self) -> Option<(ManuallyDrop<Shared<T>>, Usage)> {
         let word = self.0.load(Ordering::Relaxed);
         let value = NonNull::new(value(word))?;

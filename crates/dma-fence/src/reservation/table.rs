@@ -3,7 +3,8 @@
 //! No table is ever replaced: more slots are pushed in front, and a slot that is not needed is null. So
 //! there is nothing that a reader could hold on to, and nothing to reclaim.
 //!
-//! RESV-WRITER: slots and the count of changes are changed by the holder of the update lock only.
+//! RESV-WRITER: what slots hold, whose places they are, and the count of changes are changed by the holder of the
+//! update lock only.
 //!
 //! RESV-MOMENT: the count is odd while a slot changes, and every change of one slot is between two
 //! steps of the count. A pass over all slots that begins and ends with the same count has seen the content of
@@ -14,7 +15,7 @@
 //! | holder of the update lock | begin: even → odd | Release | now: the changes before this one |
 //! | holder of the update lock | end: odd → even | Release | now: this change and those before |
 //! | reader, before a pass | now | Acquire | begin, end |
-//! | reader, in a pass | still | Acquire fence, then Relaxed | swap: who saw one sees that its change began |
+//! | reader, in a pass | still | Acquire fence, then Relaxed | replace: who saw one sees that its change began; mark |
 #![allow(unsafe_code)]
 
 use super::Usage;

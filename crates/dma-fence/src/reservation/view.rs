@@ -23,9 +23,10 @@ use core::time::Duration;
 ///
 /// # Context
 /// No method takes a lock; none is held up by whoever changes the object or has it locked, or holds it
-/// up. A method that asks the fences runs their [poll hooks](crate::FenceOps::poll). Each takes at
-/// most a few handles at a time; see [`ReservationIter`] for the one case in which it allocates a
-/// little for readers' own sake.
+/// up. A method that asks the fences runs their [poll hooks](crate::FenceOps::poll). What hands out no fence
+/// takes no handles unless it meets a change or has a hook to ask, and then one at a time; see
+/// [`ReservationIter`] for the one case in which it allocates a little for readers' own sake. A reader that a
+/// fence is taken away from while it looks at it may be who drops it.
 ///
 /// ```
 /// use dma_fence::{FenceContext, ReservationObject, ReservationView, Usage};
