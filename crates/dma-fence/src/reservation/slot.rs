@@ -248,7 +248,7 @@ mod model {
     use super::{Look, Slot, Usage, Verdict, Wanted, look};
     use crate::shared::Shared;
     use loom::cell::UnsafeCell;
-    use loom::sync::Arc;
+    use loom::sync::{Arc, Mutex};
     use loom::thread;
 
     /// A value that tells the model when it is read and when it is dropped. The model itself tells of one
@@ -281,13 +281,14 @@ mod model {
     struct Place {
         slot: Slot<Watched>,
         debts: Debts<Watched>,
+        update: Mutex<()>,
     }
 
     const ALL: Wanted = Wanted { last: Usage::Bookkeep, signaled: true };
 
     impl Place {
         fn new(number: u64) -> Place {
-            let place = Place { slot: Slot::empty(), debts: Debts::new() };
+            let place = Place { slot: Slot::empty(), debts: Debts::new(), update: Mutex::new(()) };
             place.put(number);
             place
         }
@@ -300,7 +301,8 @@ mod model {
         fn replace(&self, new: Option<(Shared<Watched>, Usage)>) {
             // SAFETY: In a model every fence is one.
             let mut left = unsafe { Left::new(&self.debts) };
-            // SAFETY: One thread of each model does so.
+            let _update = self.update.lock().unwrap();
+            // SAFETY: We have the lock.
             unsafe { self.slot.replace(new, &mut left) }
         }
         fn read(&self) -> Option<u64> {
@@ -357,13 +359,13 @@ mod model {
     fn a_look_at_two_slots_beside_their_replacements() {
         loom::model(|| {
             let place = Arc::new((Place::new(1), Slot::<Watched>::empty()));
-            let other = &place.1;
-            // SAFETY: This thread is the only one that changes the slots; in a model every fence is one.
-            let put = |slot: &Slot<Watched>, number| unsafe {
-                let new = Some((Watched::shared(number), Usage::Write));
-                slot.replace(new, &mut Left::new(&place.0.debts));
+            let put = |slot: &Slot<Watched>, number, left: &mut Left<'_, Watched>| {
+                // SAFETY: This thread is the only one that changes the slots.
+                unsafe { slot.replace(Some((Watched::shared(number), Usage::Write)), left) };
             };
-            put(other, 2);
+            // SAFETY: In a model every fence is one.
+            let mut left = unsafe { Left::new(&place.0.debts) };
+            put(&place.1, 2, &mut left);
             let reader = thread::spawn({
                 let place = place.clone();
                 move || {
@@ -376,34 +378,36 @@ mod model {
                     assert!(end == Look::Disturbed || [3, 6, 9, 12].contains(&seen), "{seen}");
                 }
             });
-            put(&place.0.slot, 4);
-            put(other, 8);
+            put(&place.0.slot, 4, &mut left);
+            put(&place.1, 8, &mut left);
+            drop(left);
             reader.join().unwrap();
         });
     }
 
-    /// Two that have something to let go of meet at one line, which two readers use one after the other.
+    /// Who comes late with a handle that is owed for no more finds another in its place that is.
     #[test]
-    fn two_handles_are_let_go_of_beside_each_other() {
+    fn a_late_handle_leaves_alone_what_is_parked_for_the_next_reader() {
         loom::model(|| {
             let place = Place::with(1);
-            let reader = thread::spawn({
+            let change = |number| {
                 let place = place.clone();
-                move || {
-                    place.read();
-                    place.read();
-                }
-            });
-            // SAFETY: In a model every fence is one.
-            let [mut first, mut second] = [(); 2].map(|()| unsafe { Left::new(&place.debts) });
-            // SAFETY: Only this thread changes the slot.
-            unsafe {
-                place.slot.replace(Some((Watched::shared(2), Usage::Write)), &mut first);
-                place.slot.replace(Some((Watched::shared(3), Usage::Write)), &mut second);
-            }
-            drop(second);
-            drop(first);
-            reader.join().unwrap();
+                thread::spawn(move || place.put(number))
+            };
+            let owe = || place.slot.first_look(ALL).map(|value| place.debts.owe(value)).unwrap();
+            let debt = owe();
+            debt.fence();
+            place.slot.second_look(ALL, &debt, 0).unwrap().read();
+            let late = change(2);
+            thread::yield_now();
+            drop(debt);
+            let debt = owe();
+            debt.fence();
+            let seen = place.slot.second_look(ALL, &debt, 0);
+            change(3).join().unwrap();
+            seen.map(|seen| seen.read());
+            drop(debt);
+            late.join().unwrap();
         });
     }
 
