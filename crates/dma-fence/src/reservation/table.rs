@@ -210,10 +210,17 @@ impl<'a> Writer<'a> {
         of_it.find(|place| self.peek(place).is_some_and(|held| is(&held)))
     }
 
-    /// The only place of that context (RESV-ALONE), if it is where it is looked for first.
+    /// The only place of that context (RESV-ALONE), as far as is known.
     #[inline]
     pub(super) fn only_place_of(&self, context: u64) -> Option<&'a Place> {
-        self.homes(context).find(|place| place.is_alone_of(context))
+        let at_home = self.homes(context).find(|place| place.is_alone_of(context));
+        at_home.or_else(|| self.only_place_away_from_home(context))
+    }
+
+    /// Another context was there first.
+    #[cold]
+    fn only_place_away_from_home(&self, context: u64) -> Option<&'a Place> {
+        self.places().find(|place| place.is_alone_of(context))
     }
 
     pub(super) fn free_place(&self, context: u64) -> Option<&'a Place> {
