@@ -253,9 +253,13 @@ impl<T> Shared<T> {
 
     /// The handle as a thin pointer to the value, good for the whole allocation.
     pub(crate) fn into_raw(self) -> NonNull<T> {
-        let this = ManuallyDrop::new(self);
+        ManuallyDrop::new(self).as_raw()
+    }
+
+    /// As [`into_raw`](Self::into_raw), and the count stays ours: for the address.
+    pub(crate) fn as_raw(&self) -> NonNull<T> {
         // SAFETY: In bounds of a live allocation, so never null.
-        unsafe { NonNull::new_unchecked((&raw mut (*this.ptr.as_ptr()).value).cast()) }
+        unsafe { NonNull::new_unchecked((&raw mut (*self.ptr.as_ptr()).value).cast()) }
     }
 
     /// Takes back what [`into_raw`](Self::into_raw) gave.
@@ -284,6 +288,7 @@ impl<T> Shared<T> {
     }
 
     /// Tells values apart that are alive at the same time.
+    #[inline]
     pub(crate) fn address(&self) -> usize {
         self.ptr.addr().get()
     }
@@ -338,6 +343,7 @@ impl<T> Deref for Shared<T> {
 }
 
 impl<T> Clone for Shared<T> {
+    #[inline]
     fn clone(&self) -> Self {
         self.counted().counts.raise();
         Shared { ptr: self.ptr, _owns: PhantomData }

@@ -150,6 +150,18 @@ mod loom_mutex {
     }
 }
 
+/// A `SeqCst` fence, where this thread has done a read-modify-write since what the fence is to order.
+///
+/// On x86 that was a full fence already, whatever ordering it asked for: a locked instruction. So there it is
+/// only the compiler that has to be told. Models and Miri go by the language's rules and get the fence.
+#[inline(always)]
+pub(crate) fn fence_after_rmw() {
+    #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), not(any(loom, miri))))]
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(not(all(any(target_arch = "x86", target_arch = "x86_64"), not(any(loom, miri)))))]
+    fence(Ordering::SeqCst);
+}
+
 /// How a loop that waits for another CPU spends its time.
 pub(crate) struct Backoff(u32);
 

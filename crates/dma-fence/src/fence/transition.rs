@@ -219,6 +219,7 @@ impl Fence {
     }
 
     /// Where the fence is in its life, as far as anybody has noticed: no hook and no member is asked.
+    #[inline]
     pub(crate) fn life(&self) -> Life {
         self.0.lock.load().life()
     }
