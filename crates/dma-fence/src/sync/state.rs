@@ -203,7 +203,8 @@ impl<T> Drop for StateGuard<'_, T> {
 
 #[cfg(all(test, loom))]
 mod model {
-    use super::{Life, State, StateLock};
+    use super::{State, StateLock};
+    use crate::errno::Errno;
     use loom::sync::Arc;
     use loom::thread;
 
