@@ -7,6 +7,7 @@ mod bench_analyze;
 mod bench_copy;
 mod ci;
 mod fuzz;
+mod kernel;
 mod loom;
 mod miri;
 mod msrv;
@@ -42,6 +43,8 @@ enum Verb {
     Plant(plant::Args),
     /// Run the tests that need a real kernel and its devices in a virtual machine (needs qemu)
     Rig(rig::Args),
+    /// The array algorithm inside Linux: build the object, edit a kernel, run the kernel's own tests and ours
+    Kernel(kernel::Args),
     /// Check that everything compiles with the oldest Rust that Cargo.toml promises
     Msrv,
     /// Compare `dma-fence copy` with cp, with cp followed by b3sum, and with itself without overlap
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Plant(args) => plant::run(&args),
         Verb::Rig(args) => rig::run(&args),
+        Verb::Kernel(args) => kernel::run(&args),
         Verb::Msrv => msrv::run(),
         Verb::BenchCopy(args) => bench_copy::run(&args),
         Verb::BenchAnalyze(args) => bench_analyze::run(&args),

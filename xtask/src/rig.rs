@@ -4,15 +4,15 @@
 //! initramfs holds the tests, busybox and the kernel's modules. `rig/init.sh` runs the tests one by one, and
 //! what it prints is what is known of them here.
 
-mod apt;
+pub(crate) mod apt;
 mod binaries;
 mod cpio;
 mod guest;
 mod host;
 mod initramfs;
-mod kernel;
-mod outcome;
-mod transcript;
+pub(crate) mod kernel;
+pub(crate) mod outcome;
+pub(crate) mod transcript;
 
 use std::{
     env, fs,

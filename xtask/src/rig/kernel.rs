@@ -6,6 +6,7 @@ mod stock;
 use std::path::PathBuf;
 
 pub(super) use source::source;
+pub(crate) use source::{NEWER, newest};
 pub(super) use stock::stock;
 
 pub(super) struct Kernel {

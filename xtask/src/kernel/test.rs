@@ -1,0 +1,129 @@
+//! `cargo xtask kernel test`
+
+use std::{
+    fs,
+    path::{self, Path, PathBuf},
+    time::Duration,
+};
+
+use super::{arch::Arch, at, build, guest, object, source, tree};
+use crate::{
+    rig::outcome::{self, Outcome, Verdict},
+    shell::{self, Result},
+    tools,
+};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The kernel's sources, a directory or an archive [default: the newest that Debian has]
+    #[arg(long, value_name = "DIR|TARBALL")]
+    source: Option<PathBuf>,
+
+    /// Which kind of machine
+    #[arg(long, value_enum, default_value_t = Arch::Um)]
+    arch: Arch,
+
+    /// The same tests on the kernel's own array, untouched
+    ///
+    /// What that one does not promise is shown as skipped.
+    #[arg(long)]
+    baseline: bool,
+
+    /// Run only the suites, or suite.case, that match this pattern; "object" checks the object and runs nothing
+    #[arg(long, value_name = "GLOB")]
+    filter: Option<String>,
+
+    /// Only install, fetch and build what is needed
+    #[arg(long)]
+    prepare: bool,
+
+    /// How long a kernel may run
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+
+    /// Where sources and builds are kept between runs; remove it for a newer kernel
+    ///
+    /// The default comes from DMA_FENCE_KERNEL_CACHE, else it is `kernel` in cargo's target directory.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+/// The kernel's own suites of fences and of the scheduler, and ours. The scheduler's measurements are no tests.
+const SUITES: [&str; 2] = ["dma-*", "drm_sched_[!s]*"];
+
+/// What the kernel's own array does otherwise, each by one of our tests.
+const OTHERWISE: &[&str] = &[
+    "dma-fence-array-orders::one_callback_is_registered_at_a_time",
+    "dma-fence-array-life::an_array_has_one_size",
+];
+
+pub(super) fn run(args: &Args) -> Result {
+    tools::install(tools::BUILD_KERNEL, "building a kernel")?;
+    if args.arch == Arch::X86 {
+        tools::install(tools::RUN, "running a kernel")?;
+    }
+    let cache = cache(args.cache.as_deref())?;
+    let mut outcomes = Vec::new();
+    let object = if args.baseline {
+        None
+    } else {
+        let (object, checks) = object::build()?;
+        outcomes = checks;
+        Some(object)
+    };
+    // What cannot be linked need not be tried.
+    let is_sound = outcomes.iter().all(|outcome| outcome.verdict == Verdict::Passed);
+    if is_sound && args.filter.as_deref() != Some("object") {
+        let dir = build(args, &cache, object.as_deref())?;
+        if args.prepare {
+            return Ok(());
+        }
+        for cpus in [1, 2] {
+            outcomes.extend(run_suites(args, &dir, cpus)?);
+        }
+    }
+    outcome::report(&outcomes)
+}
+
+/// Where the kernel is.
+fn build(args: &Args, cache: &Path, object: Option<&Path>) -> Result<PathBuf> {
+    let source = source::get(args.source.as_deref(), cache)?;
+    let tree = tree::make(&source, cache, object)?;
+    let name = format!("{}-{}", tree::named(&source, object), args.arch.name());
+    let dir = cache.join("builds").join(name);
+    build::build(&tree, &dir, args.arch)?;
+    Ok(dir)
+}
+
+fn run_suites(args: &Args, dir: &Path, cpus: u32) -> Result<Vec<Outcome>> {
+    let globs = args.filter.as_deref().map_or(SUITES.to_vec(), |filter| vec![filter]);
+    let name = format!("{}, {cpus} CPU{}", args.arch.name(), if cpus == 1 { "" } else { "s" });
+    let mut outcomes = Vec::new();
+    for (number, glob) in globs.into_iter().enumerate() {
+        let kernel = args.arch.command(dir, cpus, &format!("kunit.filter_glob={glob}"));
+        let log = dir.join(format!("console-{cpus}-{number}.log"));
+        outcomes.extend(guest::run(kernel, &name, Duration::from_secs(args.timeout), &log)?);
+    }
+    if args.baseline {
+        outcomes.iter_mut().for_each(excuse);
+    }
+    Ok(outcomes)
+}
+
+/// The kernel's own array may fail where it promises nothing.
+fn excuse(outcome: &mut Outcome) {
+    let otherwise = OTHERWISE.iter().any(|test| outcome.test.ends_with(test));
+    if let (true, Verdict::Failed(how)) = (otherwise, &outcome.verdict) {
+        let why = how.lines().map(str::trim).find(|line| line.contains("FAILED"));
+        let why = format!("the kernel's own array does not promise it: {}", why.unwrap_or(how));
+        outcome.verdict = Verdict::Skipped(why);
+    }
+}
+
+fn cache(given: Option<&Path>) -> Result<PathBuf> {
+    let inherited = std::env::var_os("DMA_FENCE_KERNEL_CACHE").map(PathBuf::from);
+    let dir = given.map(Path::to_owned).or(inherited);
+    let dir = dir.unwrap_or_else(|| shell::target_dir().join("kernel"));
+    fs::create_dir_all(&dir).map_err(at(&dir))?;
+    path::absolute(&dir).map_err(at(&dir))
+}
