@@ -14,9 +14,12 @@ mod suites;
 mod test;
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{self, Path, PathBuf},
+};
 
-use crate::shell::Result;
+use crate::shell::{self, Result};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -48,6 +51,13 @@ pub(crate) fn run(args: &Args) -> Result {
         }
         Verb::Test(args) => test::run(args),
     }
+}
+
+/// Where sources and builds are kept unless somebody says otherwise.
+pub(crate) fn default_cache() -> Result<PathBuf> {
+    let inherited = env::var_os("DMA_FENCE_KERNEL_CACHE").map(PathBuf::from);
+    let dir = inherited.unwrap_or_else(|| shell::target_dir().join("kernel"));
+    path::absolute(&dir).map_err(at(&dir))
 }
 
 /// Says with which file something went wrong.

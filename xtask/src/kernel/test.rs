@@ -9,7 +9,7 @@ use std::{
 use super::{arch::Arch, at, build, guest, object, source, tree};
 use crate::{
     rig::outcome::{self, Outcome, Verdict},
-    shell::{self, Result},
+    shell::Result,
     tools,
 };
 
@@ -62,18 +62,27 @@ pub(super) fn run(args: &Args) -> Result {
     if args.arch == Arch::X86 {
         tools::install(tools::RUN, "running a kernel")?;
     }
-    let cache = cache(args.cache.as_deref())?;
+    let cache = match &args.cache {
+        Some(dir) => path::absolute(dir).map_err(at(dir))?,
+        None => super::default_cache()?,
+    };
+    fs::create_dir_all(&cache).map_err(at(&cache))?;
     let mut outcomes = Vec::new();
     let object = if args.baseline {
         None
     } else {
         let (object, checks) = object::build()?;
         outcomes = checks;
+        if let Some(filter) = args.filter.as_deref() {
+            outcomes.retain(|check| {
+                check.verdict != Verdict::Passed || check.test.replace("::", ".") == filter
+            });
+        }
         Some(object)
     };
     // What cannot be linked need not be tried.
     let is_sound = outcomes.iter().all(|outcome| outcome.verdict == Verdict::Passed);
-    if is_sound && args.filter.as_deref() != Some("object") {
+    if is_sound && !args.filter.as_deref().is_some_and(|filter| filter.starts_with("object")) {
         let dir = build(args, &cache, object.as_deref())?;
         if args.prepare {
             return Ok(());
@@ -118,12 +127,4 @@ fn excuse(outcome: &mut Outcome) {
         let why = format!("the kernel's own array does not promise it: {}", why.unwrap_or(how));
         outcome.verdict = Verdict::Skipped(why);
     }
-}
-
-fn cache(given: Option<&Path>) -> Result<PathBuf> {
-    let inherited = std::env::var_os("DMA_FENCE_KERNEL_CACHE").map(PathBuf::from);
-    let dir = given.map(Path::to_owned).or(inherited);
-    let dir = dir.unwrap_or_else(|| shell::target_dir().join("kernel"));
-    fs::create_dir_all(&dir).map_err(at(&dir))?;
-    path::absolute(&dir).map_err(at(&dir))
 }

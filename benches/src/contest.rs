@@ -1,0 +1,74 @@
+//! A piece of work, who does it, and what is measured.
+
+use std::time::{Duration, Instant};
+
+/// A piece of work that several do, each in its own way.
+pub(crate) struct Contest {
+    pub(crate) work: String,
+    /// What `ns` are nanoseconds per.
+    pub(crate) per: &'static str,
+    pub(crate) ours: Contender,
+    pub(crate) peers: Vec<Contender>,
+    pub(crate) target: Option<Target>,
+    /// Whether threads take part, so that instructions say little.
+    pub(crate) threads: bool,
+}
+
+/// At most so many times what that peer takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) peer: &'static str,
+    pub(crate) at_most: f64,
+}
+
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    /// Does the work so many times and says how long that took, without what prepares it.
+    pub(crate) run: Box<dyn FnMut(u64) -> Duration>,
+}
+
+impl Contender {
+    pub(crate) fn new(name: &'static str, run: impl FnMut(u64) -> Duration + 'static) -> Self {
+        Contender { name, run: Box::new(run) }
+    }
+
+    /// Of work that needs no preparation.
+    pub(crate) fn of(name: &'static str, mut once: impl FnMut() + 'static) -> Self {
+        Self::new(name, move |times| timed(|| (0..times).for_each(|_| once())))
+    }
+}
+
+impl Contest {
+    pub(crate) fn new(work: impl Into<String>, per: &'static str, ours: Contender) -> Self {
+        let work = work.into();
+        Contest { work, per, ours, peers: Vec::new(), target: None, threads: false }
+    }
+
+    /// Adds one that may not be more than so many times faster.
+    pub(crate) fn against(mut self, peer: Contender, at_most: f64) -> Self {
+        self.target = Some(Target { peer: peer.name, at_most });
+        self.beside(peer)
+    }
+
+    /// Adds one for comparison.
+    pub(crate) fn beside(mut self, peer: Contender) -> Self {
+        self.peers.push(peer);
+        self
+    }
+
+    pub(crate) fn with_threads(mut self) -> Self {
+        self.threads = true;
+        self
+    }
+
+    /// Ours first.
+    pub(crate) fn contenders(&mut self) -> impl Iterator<Item = &mut Contender> {
+        std::iter::once(&mut self.ours).chain(&mut self.peers)
+    }
+}
+
+pub(crate) fn timed(work: impl FnOnce()) -> Duration {
+    let begin = Instant::now();
+    work();
+    begin.elapsed()
+}

@@ -1,0 +1,80 @@
+//! Reading a buffer's fences while nobody changes them: whether all have signaled, and with a handle of each.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use dma_fence::{FenceContext, ReservationObject, Usage};
+
+use crate::contest::{Contender, Contest};
+use crate::peers::{ArcSnapshot, BoxedFence};
+
+pub(super) fn contests() -> Vec<Contest> {
+    let mut contests = Vec::new();
+    for fences in [4, 16, 64] {
+        contests.push(
+            Contest::new(format!("are all {fences} of a buffer signaled?"), "buffer", test(fences))
+                .beside(test_snapshot(fences)),
+        );
+        contests.push(
+            Contest::new(format!("a handle of each of {fences}"), "buffer", collect(fences))
+                .against(collect_snapshot(fences), 0.5),
+        );
+    }
+    contests
+}
+
+/// With fences that have signaled, so that nobody stops at the first.
+fn object(fences: usize) -> ReservationObject {
+    let object = ReservationObject::new();
+    let mut guard = object.lock();
+    guard.reserve(fences).expect("memory");
+    let producers: Vec<_> =
+        (0..fences).map(|_| FenceContext::hardware("bench", "ring").new_fence()).collect();
+    for producer in &producers {
+        guard.add(&producer.fence(), Usage::Write).expect("a place");
+    }
+    drop(guard);
+    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
+    object
+}
+
+fn snapshot(fences: usize) -> ArcSnapshot<BoxedFence> {
+    let fences = (0..fences).map(|context| (context as u64, Arc::new(BoxedFence::new()))).collect();
+    let fences: Vec<(u64, Arc<BoxedFence>)> = fences;
+    fences.iter().for_each(|(_, fence)| fence.signal());
+    ArcSnapshot(ArcSwap::from_pointee(fences))
+}
+
+fn test(fences: usize) -> Contender {
+    let object = object(fences);
+    Contender::of("dma-fence", move || {
+        assert!(black_box(&object).is_signaled(Usage::Read));
+    })
+}
+
+fn test_snapshot(fences: usize) -> Contender {
+    let snapshot = snapshot(fences);
+    Contender::of("ArcSwap<Vec<Arc>>", move || {
+        let fences = black_box(&snapshot).0.load();
+        assert!(fences.iter().all(|(_, fence)| fence.is_signaled()));
+    })
+}
+
+fn collect(fences: usize) -> Contender {
+    let object = object(fences);
+    Contender::of("dma-fence", move || {
+        for fence in black_box(&object).iter(Usage::Read) {
+            black_box(&fence);
+        }
+    })
+}
+
+fn collect_snapshot(fences: usize) -> Contender {
+    let snapshot = snapshot(fences);
+    Contender::of("ArcSwap<Vec<Arc>>", move || {
+        for (_, fence) in black_box(&snapshot).0.load().iter() {
+            black_box(&fence.clone());
+        }
+    })
+}
