@@ -6,20 +6,20 @@
 mod arch;
 mod build;
 mod check;
+mod drivers;
 mod edit;
 mod guest;
 mod object;
+mod place;
 mod source;
 mod suites;
 mod test;
 mod tree;
 
-use std::{
-    env,
-    path::{self, Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use crate::shell::{self, Result};
+use crate::shell::Result;
+pub(crate) use place::default_cache;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,6 +40,10 @@ enum Verb {
     },
     /// Build a kernel with the algorithm and run its tests, and the project's, in it
     Test(test::Args),
+    /// Compile the drivers that make arrays, i915 and xe, on the changed header
+    ///
+    /// It takes a quarter of an hour or more the first time.
+    Drivers(drivers::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result {
@@ -50,14 +54,8 @@ pub(crate) fn run(args: &Args) -> Result {
             edit::apply(tree, tree, Some(&object))
         }
         Verb::Test(args) => test::run(args),
+        Verb::Drivers(args) => drivers::run(args),
     }
-}
-
-/// Where sources and builds are kept unless somebody says otherwise.
-pub(crate) fn default_cache() -> Result<PathBuf> {
-    let inherited = env::var_os("DMA_FENCE_KERNEL_CACHE").map(PathBuf::from);
-    let dir = inherited.unwrap_or_else(|| shell::target_dir().join("kernel"));
-    path::absolute(&dir).map_err(at(&dir))
 }
 
 /// Says with which file something went wrong.

@@ -11,7 +11,7 @@ pub(super) enum Arch {
 }
 
 impl Arch {
-    /// Everything else is off, or as it comes. Nothing is a module.
+    /// Nothing is a module.
     pub(super) fn configuration(self) -> &'static str {
         match self {
             Arch::Um => include_str!("um.config"),

@@ -5,11 +5,17 @@ use std::{fs, path::Path, process::Command, thread};
 use super::{arch::Arch, at};
 use crate::shell::{self, Result};
 
-/// Builds `tree` in `dir`.
-pub(super) fn build(tree: &Path, dir: &Path, arch: Arch) -> Result {
+/// Builds `targets` of `tree` in `dir`, with that configuration: all else is off, or as it comes.
+pub(super) fn build(
+    tree: &Path,
+    dir: &Path,
+    arch: Arch,
+    configuration: &str,
+    targets: &[&str],
+) -> Result {
     fs::create_dir_all(dir).map_err(at(dir))?;
-    configure(tree, dir, arch, arch.configuration())?;
-    make(tree, dir, arch, &[arch.target()])
+    configure(tree, dir, arch, configuration)?;
+    make(tree, dir, arch, targets)
 }
 
 fn configure(tree: &Path, dir: &Path, arch: Arch, configuration: &str) -> Result {

@@ -1,12 +1,11 @@
 //! `cargo xtask kernel test`
 
 use std::{
-    fs,
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::{arch::Arch, at, build, guest, object, source, tree};
+use super::{arch::Arch, build, guest, object, place::Place};
 use crate::{
     rig::outcome::{self, Outcome, Verdict},
     shell::Result,
@@ -15,9 +14,8 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The kernel's sources, a directory or an archive [default: the newest that Debian has]
-    #[arg(long, value_name = "DIR|TARBALL")]
-    source: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 
     /// Which kind of machine
     #[arg(long, value_enum, default_value_t = Arch::Um)]
@@ -40,12 +38,6 @@ pub(super) struct Args {
     /// How long a kernel may run
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
-
-    /// Where sources and builds are kept between runs; remove it for a newer kernel
-    ///
-    /// The default comes from DMA_FENCE_KERNEL_CACHE, else it is `kernel` in cargo's target directory.
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
 }
 
 /// The kernel's own suites of fences and of the scheduler, and ours. The scheduler's measurements are no tests.
@@ -62,11 +54,6 @@ pub(super) fn run(args: &Args) -> Result {
     if args.arch == Arch::X86 {
         tools::install(tools::RUN, "running a kernel")?;
     }
-    let cache = match &args.cache {
-        Some(dir) => path::absolute(dir).map_err(at(dir))?,
-        None => super::default_cache()?,
-    };
-    fs::create_dir_all(&cache).map_err(at(&cache))?;
     let mut outcomes = Vec::new();
     let object = if args.baseline {
         None
@@ -83,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result {
     // What cannot be linked need not be tried.
     let is_sound = outcomes.iter().all(|outcome| outcome.verdict == Verdict::Passed);
     if is_sound && !args.filter.as_deref().is_some_and(|filter| filter.starts_with("object")) {
-        let dir = build(args, &cache, object.as_deref())?;
+        let dir = build(args, object.as_deref())?;
         if args.prepare {
             return Ok(());
         }
@@ -95,12 +82,11 @@ pub(super) fn run(args: &Args) -> Result {
 }
 
 /// Where the kernel is.
-fn build(args: &Args, cache: &Path, object: Option<&Path>) -> Result<PathBuf> {
-    let source = source::get(args.source.as_deref(), cache)?;
-    let tree = tree::make(&source, cache, object)?;
-    let name = format!("{}-{}", tree::named(&source, object), args.arch.name());
-    let dir = cache.join("builds").join(name);
-    build::build(&tree, &dir, args.arch)?;
+fn build(args: &Args, object: Option<&Path>) -> Result<PathBuf> {
+    let made = args.place.tree(object)?;
+    let dir = made.build_dir(args.arch.name());
+    let arch = args.arch;
+    build::build(&made.tree, &dir, arch, arch.configuration(), &[arch.target()])?;
     Ok(dir)
 }
 

@@ -11,15 +11,12 @@ use crate::shell::Result;
 
 /// Makes the tree, or brings it up to date with the source and with what is done to it: [`edit::apply`].
 pub(super) fn make(source: &Source, cache: &Path, object: Option<&Path>) -> Result<PathBuf> {
-    let tree = cache.join("trees").join(named(source, object));
+    // Two kernels are made of one source.
+    let array = if object.is_some() { "ours" } else { "theirs" };
+    let tree = cache.join("trees").join(format!("{}-{array}", source.name));
     mirror(&source.dir, &tree, &tree).map_err(at(&tree))?;
     edit::apply(&source.dir, &tree, object)?;
     Ok(tree)
-}
-
-/// Two kernels are made of one source.
-pub(super) fn named(source: &Source, object: Option<&Path>) -> String {
-    format!("{}-{}", source.name, if object.is_some() { "ours" } else { "theirs" })
 }
 
 /// Links what is not the same file yet, except for what is edited.
