@@ -57,11 +57,15 @@ const HELPER: (&str, &str) = ("/**\n * struct dma_fence_array_cb -", "\n};\n\n")
 const ARRAY_OBJECTS: &str =
     "\ndma-fence-array-y := dma-fence-array-glue.o dma-fence-array-walk.o\n";
 const SUITE_OBJECTS: &str = "\nobj-$(CONFIG_DMABUF_KUNIT_TEST) += dma-fence-array-kunit/\n";
+const BENCH_OBJECTS: &str = "\nobj-$(CONFIG_DMABUF_KUNIT_TEST) += dma-fence-array-bench/\n";
 
 /// Puts the parts into `tree`, which may have them already, by editing what `source` has. They may be the same.
 ///
 /// With an object the kernel's array gives way to the algorithm that is in it.
 pub(super) fn apply(source: &Path, tree: &Path, object: Option<&Path>) -> Result {
+    if object.is_some() {
+        keep_theirs(source, tree)?;
+    }
     for file in EDITED {
         let path = source.join(file);
         let text = fs::read_to_string(&path).map_err(at(&path))?;
@@ -73,11 +77,49 @@ pub(super) fn apply(source: &Path, tree: &Path, object: Option<&Path>) -> Result
         Some(object) => {
             copy_all(&ours.join("linux"), &theirs)?;
             copy(object, &theirs.join("dma-fence-array-walk.o_shipped"))?;
+            copy_all(&ours.join("bench"), &theirs.join("dma-fence-array-bench"))?;
             let _ = fs::remove_file(tree.join(REPLACED));
             Ok(())
         }
         None => copy(&source.join(REPLACED), &tree.join(REPLACED)),
     }
+}
+
+/// A copy of the kernel's own array under other names, to measure ours beside it.
+///
+/// A tree of somebody's that has been edited has that copy already, and no more than that.
+fn keep_theirs(source: &Path, tree: &Path) -> Result {
+    if !source.join(REPLACED).exists() {
+        return Ok(());
+    }
+    let bench = tree.join(DIRECTORY).join("dma-fence-array-bench");
+    fs::create_dir_all(&bench).map_err(at(&bench))?;
+    for (file, copy) in [(REPLACED, "theirs-array.c"), (HEADER, "theirs-array.h")] {
+        let path = source.join(file);
+        let text = fs::read_to_string(&path).map_err(at(&path))?;
+        put(&bench.join(copy), renamed(&text).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// No name of it is the kernel's any more, so that both can be in one kernel.
+fn renamed(text: &str) -> String {
+    const NAMES: [(&str, &str); 5] = [
+        ("<linux/dma-fence-array.h>", "\"theirs-array.h\""),
+        ("LINUX_DMA_FENCE_ARRAY_H", "THEIRS_ARRAY_H"),
+        ("dma_fence_array", "theirs_array"),
+        ("dma_fence_match_context", "theirs_match_context"),
+        ("dma_fence_is_array", "theirs_is_array"),
+    ];
+    let text = NAMES.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    // What tells an array from other fences is elsewhere in the kernel.
+    text.replace(
+        "#include <linux/irq_work.h>\n",
+        "#include <linux/irq_work.h>\n\n\
+         extern const struct dma_fence_ops theirs_array_ops;\n\n\
+         static inline bool theirs_is_array(struct dma_fence *fence)\n\
+         {\n\treturn rcu_access_pointer(fence->ops) == &theirs_array_ops;\n}\n",
+    )
 }
 
 /// Whether a file of the kernel's is another one afterwards.
@@ -95,7 +137,10 @@ fn edited(file: &str, text: &str, ours: bool) -> Result<String> {
     }
     match file {
         HEADER if ours => without_helper(&text),
-        MAKEFILE if ours => Ok(with(&with(&text, SUITE_OBJECTS), ARRAY_OBJECTS)),
+        MAKEFILE if ours => {
+            let lines = [SUITE_OBJECTS, ARRAY_OBJECTS, BENCH_OBJECTS];
+            Ok(lines.iter().fold(text, |text, lines| with(&text, lines)))
+        }
         MAKEFILE => Ok(with(&text, SUITE_OBJECTS)),
         _ => Ok(text),
     }
