@@ -4,6 +4,7 @@
 //! a copy of it in hard links, so that a run after the first builds only what has changed.
 
 mod arch;
+mod bench;
 mod build;
 mod check;
 mod drivers;
@@ -40,6 +41,8 @@ enum Verb {
     },
     /// Build a kernel with the algorithm and run its tests, and the project's, in it
     Test(test::Args),
+    /// Measure the array beside the kernel's own, in one kernel, and write kernel/RESULTS.md
+    Bench(bench::Args),
     /// Compile the drivers that make arrays, i915 and xe, on the changed header
     ///
     /// It takes a quarter of an hour or more the first time.
@@ -54,6 +57,7 @@ pub(crate) fn run(args: &Args) -> Result {
             edit::apply(tree, tree, Some(&object))
         }
         Verb::Test(args) => test::run(args),
+        Verb::Bench(args) => bench::run(args),
         Verb::Drivers(args) => drivers::run(args),
     }
 }

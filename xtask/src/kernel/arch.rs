@@ -43,12 +43,20 @@ impl Arch {
         }
     }
 
+    /// Where it is, from the directory that it is built in.
+    pub(super) fn image(self) -> &'static str {
+        match self {
+            Arch::Um => "linux",
+            Arch::X86 => "arch/x86/boot/bzImage",
+        }
+    }
+
     /// Starts what was built in `dir`. It has no disk, runs its tests, and ends.
     pub(super) fn command(self, dir: &Path, cpus: u32, options: &str) -> Command {
         let options = format!("{options} kunit_shutdown={}", self.end());
         match self {
             Arch::Um => {
-                let mut command = Command::new(dir.join("linux"));
+                let mut command = Command::new(dir.join(self.image()));
                 // More than one CPU there are only with seccomp. The console is what it prints.
                 command.args(["mem=1G", "seccomp=on", &format!("ncpus={cpus}")]);
                 command.args(["con=none", "con0=fd:0,fd:1", "console=tty"]);
@@ -61,7 +69,7 @@ impl Arch {
                 command.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "2G"]);
                 command.args(["-smp", &cpus.to_string(), "-nographic", "-no-reboot", "-kernel"]);
                 command
-                    .arg(dir.join("arch/x86/boot/bzImage"))
+                    .arg(dir.join(self.image()))
                     .args(["-append", &format!("console=ttyS0 panic=-1 {options}")]);
                 command
             }

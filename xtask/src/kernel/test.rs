@@ -7,7 +7,10 @@ use std::{
 
 use super::{arch::Arch, build, guest, object, place::Place};
 use crate::{
-    rig::outcome::{self, Outcome, Verdict},
+    rig::{
+        self,
+        outcome::{self, Outcome, Verdict},
+    },
     shell::Result,
     tools,
 };
@@ -43,6 +46,9 @@ pub(super) struct Args {
 /// The kernel's own suites of fences and of the scheduler, and ours. The scheduler's measurements are no tests.
 const SUITES: [&str; 2] = ["dma-*", "drm_sched_[!s]*"];
 
+/// Tests of `cargo xtask rig` in which the kernel makes arrays.
+const PROGRAMS: [&str; 4] = ["thousand::", "sync_file::", "differential::", "sw_sync::"];
+
 /// What the kernel's own array does otherwise, each by one of our tests.
 const OTHERWISE: &[&str] = &[
     "dma-fence-array-orders::one_callback_is_registered_at_a_time",
@@ -77,6 +83,9 @@ pub(super) fn run(args: &Args) -> Result {
         for cpus in [1, 2] {
             outcomes.extend(run_suites(args, &dir, cpus)?);
         }
+        if args.arch == Arch::X86 && args.filter.is_none() {
+            outcomes.extend(run_programs(&dir)?);
+        }
     }
     outcome::report(&outcomes)
 }
@@ -103,6 +112,13 @@ fn run_suites(args: &Args, dir: &Path, cpus: u32) -> Result<Vec<Outcome>> {
         outcomes.iter_mut().for_each(excuse);
     }
     Ok(outcomes)
+}
+
+/// Programs that use sync files, on this kernel as on others: what one of the rig's tests says of itself.
+fn run_programs(dir: &Path) -> Result<Vec<Outcome>> {
+    // KUnit's suites have run, and would run again.
+    let image = dir.join(Arch::X86.image());
+    rig::run_on_image(image, "vgem,sw_sync", "kunit.enable=0", &PROGRAMS)
 }
 
 /// The kernel's own array may fail where it promises nothing.

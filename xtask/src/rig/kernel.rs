@@ -19,6 +19,8 @@ pub(super) struct Kernel {
     pub(super) busybox: PathBuf,
     /// What tests may not skip for want of.
     pub(super) devices: &'static str,
+    /// What it is to be told.
+    pub(super) options: &'static str,
 }
 
 /// The release that has Linux 6.12, as long as it is kept.

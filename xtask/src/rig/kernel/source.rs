@@ -38,6 +38,7 @@ pub(in super::super) fn source(cache: &Path) -> Result<Kernel> {
         headers: tree.join("usr/include"),
         busybox: tree.join("usr/bin/busybox"),
         devices: "udmabuf,dma_heap,vgem,virtio_gpu,debugfs,sw_sync",
+        options: "",
     })
 }
 
