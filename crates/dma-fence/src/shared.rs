@@ -7,21 +7,28 @@
 //! ([`Shared::into_raw`]), a last look at the value before it goes ([`Shared::release`]), and a weak
 //! handle that the model checker can see.
 //!
-//! | word | who | transition | ordering | pairs with |
+//! Both counts are in one word, `weak` above `strong`, so that one load tells whether anybody else has a
+//! handle of any kind.
+//!
+//! | count | who | transition | ordering | pairs with |
 //! |---|---|---|---|---|
 //! | strong | holder of a handle | clone: n → n+1 | Relaxed | – |
 //! | weak | holder of a handle | downgrade: n → n+1 | Relaxed | – |
 //! | strong | holder of a weak handle | upgrade: n>0 → n+1 | Acquire | fill (Release) |
-//! | strong | owner of a slot | fill: 0 → 1 | Release | upgrade |
+//! | strong | owner of a slot | fill: 0 → 1 | Release; Relaxed if there is no weak handle | upgrade |
 //! | strong | holder | drop: n → n−1 | Release, and Acquire fence at 0 | every drop before |
+//! | both | the only holder | look: 1 and 1 | Acquire | every drop before |
 //! | weak | like strong; all strong handles together hold one | | | |
 //!
 //! COUNT-ALIVE: while `strong > 0` the value is initialised and not dropped; while `weak > 0` the
 //! allocation exists. Only the drop that takes `strong` to 0 touches the value afterwards, and only
 //! the drop that takes `weak` to 0 frees.
+//!
+//! COUNT-ONLY: handles are made of handles. Who has the only one, strong or weak, has nobody to race with,
+//! so it changes the word by a plain store: the last drop and the first fill need no locked operation.
 #![allow(unsafe_code)]
 
-use crate::sync::{AtomicUsize, Ordering, abort, fence, memory};
+use crate::sync::{AtomicU64, Ordering, abort, fence, memory};
 use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
@@ -43,9 +50,94 @@ impl core::error::Error for AllocError {}
 
 #[repr(C)]
 struct Counted<T> {
-    strong: AtomicUsize,
-    weak: AtomicUsize,
+    counts: Counts,
     value: MaybeUninit<T>,
+}
+
+/// See the table on top.
+struct Counts(AtomicU64);
+
+const STRONG: u64 = 1;
+const WEAK: u64 = 1 << 32;
+/// One strong handle, and the weak count that all strong ones hold together.
+const ONLY: u64 = WEAK + STRONG;
+/// Half of what fits: as many threads would have to add one at the same time to get further.
+const MOST: u32 = i32::MAX as u32;
+
+impl Counts {
+    /// Of memory without a value.
+    fn new() -> Counts {
+        Counts(AtomicU64::new(WEAK))
+    }
+
+    /// There is a value now, with that many handles.
+    fn fill(&self, handles: u32) {
+        let added = u64::from(handles) * STRONG;
+        if self.0.load(Ordering::Relaxed) == WEAK {
+            // COUNT-ONLY: whoever gets a handle later, gets it from us.
+            self.0.store(WEAK + added, Ordering::Relaxed);
+        } else {
+            self.0.fetch_add(added, Ordering::Release);
+        }
+    }
+
+    fn raise(&self) {
+        if strong(self.0.fetch_add(STRONG, Ordering::Relaxed)) > MOST {
+            abort();
+        }
+    }
+
+    fn raise_weak(&self) {
+        if weak(self.0.fetch_add(WEAK, Ordering::Relaxed)) > MOST {
+            abort();
+        }
+    }
+
+    /// False if there is no value any more, or not yet.
+    fn raise_if_any(&self) -> bool {
+        let more = |counts| (strong(counts) > 0).then_some(counts + STRONG);
+        self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Asked by who has a strong handle: nobody else has any handle?
+    fn is_only(&self) -> bool {
+        self.0.load(Ordering::Acquire) == ONLY
+    }
+
+    /// True if it was the last one: all that others did is visible.
+    fn lower(&self) -> bool {
+        if self.is_only() {
+            // COUNT-ONLY
+            self.0.store(WEAK, Ordering::Relaxed);
+            return true;
+        }
+        let last = strong(self.0.fetch_sub(STRONG, Ordering::Release)) == 1;
+        if last {
+            fence(Ordering::Acquire);
+        }
+        last
+    }
+
+    /// True if it was the last one of both kinds: likewise.
+    fn lower_weak(&self) -> bool {
+        // COUNT-ONLY: it is gone with the memory.
+        if self.0.load(Ordering::Acquire) == WEAK {
+            return true;
+        }
+        let last = weak(self.0.fetch_sub(WEAK, Ordering::Release)) == 1;
+        if last {
+            fence(Ordering::Acquire);
+        }
+        last
+    }
+}
+
+fn strong(counts: u64) -> u32 {
+    counts as u32
+}
+
+fn weak(counts: u64) -> u32 {
+    (counts >> 32) as u32
 }
 
 /// A handle that keeps the value alive.
@@ -72,26 +164,17 @@ unsafe impl<T: Send + Sync> Send for WeakShared<T> {}
 // SAFETY: As above.
 unsafe impl<T: Send + Sync> Sync for WeakShared<T> {}
 
-fn increment(count: &AtomicUsize) {
-    if count.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
-        abort();
-    }
-}
-
 // === impl Slot ===
 
 impl<T> Slot<T> {
     /// Allocates.
     pub(crate) fn try_new() -> Result<Self, AllocError> {
         let layout = Layout::new::<Counted<T>>();
-        // SAFETY: The layout has a size: two counters.
+        // SAFETY: The layout has a size: the counts.
         let raw = unsafe { memory::alloc(layout) }.cast::<Counted<T>>();
         let ptr = NonNull::new(raw).ok_or(AllocError)?;
         // SAFETY: Fresh memory of that layout; nobody else has the pointer.
-        unsafe {
-            (&raw mut (*raw).strong).write(AtomicUsize::new(0));
-            (&raw mut (*raw).weak).write(AtomicUsize::new(1));
-        }
+        unsafe { (&raw mut (*raw).counts).write(Counts::new()) };
         Ok(Slot(WeakShared { ptr, _owns: PhantomData }))
     }
 
@@ -103,7 +186,7 @@ impl<T> Slot<T> {
 
     /// A weak handle of the value to come; it finds nothing before [`fill`](Self::fill).
     pub(crate) fn downgrade(&self) -> WeakShared<T> {
-        increment(&self.0.counted().weak);
+        self.0.counted().counts.raise_weak();
         WeakShared { ptr: self.0.ptr, _owns: PhantomData }
     }
 
@@ -116,7 +199,7 @@ impl<T> Slot<T> {
         // reaches the value; the allocation is ours by the weak count.
         unsafe {
             (*ptr.as_ptr()).value.as_mut_ptr().write(value);
-            (*ptr.as_ptr()).strong.store(1, Ordering::Release);
+            (*ptr.as_ptr()).counts.fill(1);
         }
         Shared { ptr, _owns: PhantomData }
     }
@@ -138,7 +221,7 @@ impl<T> Shared<T> {
 
     /// A handle that does not keep the value.
     pub(crate) fn downgrade(&self) -> WeakShared<T> {
-        increment(&self.counted().weak);
+        self.counted().counts.raise_weak();
         WeakShared { ptr: self.ptr, _owns: PhantomData }
     }
 
@@ -185,10 +268,9 @@ impl<T> Shared<T> {
     /// in a loop instead of by recursion.
     pub(crate) fn release<R>(this: Self, last: impl FnOnce(&mut T) -> R) -> Option<R> {
         let this = ManuallyDrop::new(this);
-        if this.counted().strong.fetch_sub(1, Ordering::Release) != 1 {
+        if !this.counted().counts.lower() {
             return None;
         }
-        fence(Ordering::Acquire);
         // The count that the strong handles held together goes at the end, even if a drop panics.
         let _memory = WeakShared { ptr: this.ptr, _owns: PhantomData::<Counted<T>> };
         // SAFETY: COUNT-ALIVE: we took strong to 0, so the value is ours alone.
@@ -231,7 +313,7 @@ impl<T> Deref for Shared<T> {
 
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
-        increment(&self.counted().strong);
+        self.counted().counts.raise();
         Shared { ptr: self.ptr, _owns: PhantomData }
     }
 }
@@ -253,32 +335,20 @@ impl<T> WeakShared<T> {
 
     /// A strong handle, unless the value is gone or not there yet.
     pub(crate) fn upgrade(&self) -> Option<Shared<T>> {
-        let strong = &self.counted().strong;
-        let mut seen = strong.load(Ordering::Relaxed);
-        while seen != 0 {
-            match strong.compare_exchange(seen, seen + 1, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Some(Shared { ptr: self.ptr, _owns: PhantomData }),
-                Err(now) => seen = now,
-            }
-        }
-        None
+        let there = self.counted().counts.raise_if_any();
+        there.then(|| Shared { ptr: self.ptr, _owns: PhantomData })
     }
 }
 
 impl<T> Drop for WeakShared<T> {
     fn drop(&mut self) {
-        let weak = &self.counted().weak;
-        // The last one has nobody to race with, which saves most fences a locked operation. The fence
-        // below orders it after the drops before.
-        if weak.load(Ordering::Relaxed) != 1 && weak.fetch_sub(1, Ordering::Release) != 1 {
+        if !self.counted().counts.lower_weak() {
             return;
         }
-        fence(Ordering::Acquire);
         // SAFETY: COUNT-ALIVE: weak is 0 or ours alone, and the value has been dropped or never was.
         // The counters themselves need no drop natively; loom's do.
         unsafe {
-            core::ptr::drop_in_place(&raw mut (*self.ptr.as_ptr()).strong);
-            core::ptr::drop_in_place(&raw mut (*self.ptr.as_ptr()).weak);
+            core::ptr::drop_in_place(&raw mut (*self.ptr.as_ptr()).counts);
             memory::dealloc(self.ptr.as_ptr().cast(), Layout::new::<Counted<T>>());
         }
     }
@@ -327,6 +397,31 @@ mod model {
         });
     }
 
+    /// The other way round: the model checker does not let a new thread go first.
+    #[test]
+    fn a_last_drop_elsewhere_comes_after_every_use() {
+        loom::model(|| {
+            let ours = Shared::new(Touched(UnsafeCell::new(0)));
+            let theirs = ours.clone();
+            let thread = thread::spawn(move || drop(theirs));
+            ours.touch();
+            drop(ours);
+            thread.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn memory_goes_after_every_weak_handle() {
+        loom::model(|| {
+            let slot = Slot::<Touched>::try_new().unwrap();
+            let weak = slot.downgrade();
+            let thread = thread::spawn(move || drop(slot));
+            assert!(weak.upgrade().is_none());
+            drop(weak);
+            thread.join().unwrap();
+        });
+    }
+
     #[test]
     fn an_upgrade_finds_a_whole_value_or_nothing() {
         loom::model(|| {
@@ -338,6 +433,24 @@ mod model {
                 }
             });
             drop(slot.fill(Touched(UnsafeCell::new(0))));
+            thread.join().unwrap();
+        });
+    }
+
+    /// COUNT-ONLY: there is always one who has a handle of the value, or it is gone.
+    #[test]
+    fn a_weak_handle_is_seen_by_the_last_strong_one() {
+        loom::model(|| {
+            let ours = Shared::new(Touched(UnsafeCell::new(0)));
+            let weak = ours.downgrade();
+            let thread = thread::spawn(move || {
+                let shared = weak.upgrade();
+                drop(weak);
+                if let Some(shared) = shared {
+                    shared.touch();
+                }
+            });
+            drop(ours);
             thread.join().unwrap();
         });
     }

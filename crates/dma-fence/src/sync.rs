@@ -12,14 +12,26 @@
 //! | [`Backoff`] | spin, then yield | spin | loom's yield |
 //! | [`rendezvous`] | condition variable | spin | loom's yield |
 //! | [`Sleeper`] | park | spin | loom's park |
+//! | [`Parker`] | futex | – | loom's condition variable |
+//! | [`look`] | spin a little | – | not at all |
 //!
 //! [`global`] holds what must live in a `static`; no model explores those.
 
+#[cfg(feature = "std")]
+mod futex;
 #[cfg(feature = "trace")]
 mod once;
+#[cfg(feature = "std")]
+mod parker;
+#[cfg(feature = "std")]
+mod patience;
 mod sleeper;
 mod state;
 
+#[cfg(feature = "std")]
+pub(crate) use parker::Parker;
+#[cfg(feature = "std")]
+pub(crate) use patience::look;
 pub(crate) use sleeper::{Sleeper, sleep_until};
 pub(crate) use state::{Life, State, StateGuard, StateLock};
 
@@ -213,59 +225,6 @@ pub(crate) mod rendezvous {
     mod native {
         pub(super) static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
         pub(super) static MET: std::sync::Condvar = std::sync::Condvar::new();
-    }
-}
-
-#[cfg(feature = "std")]
-pub(crate) use parker::Parker;
-#[cfg(feature = "std")]
-mod parker {
-    use core::time::Duration;
-    #[cfg(loom)]
-    use loom::sync::{Condvar, Mutex};
-    #[cfg(not(loom))]
-    use std::sync::{Condvar, Mutex, PoisonError};
-    use std::time::Instant;
-
-    /// One sleeper and any number of wakers; a wake-up before the sleep is kept.
-    pub(crate) struct Parker {
-        woken: Mutex<bool>,
-        changed: Condvar,
-    }
-
-    impl Parker {
-        pub(crate) fn new() -> Self {
-            Parker { woken: Mutex::new(false), changed: Condvar::new() }
-        }
-
-        pub(crate) fn unpark(&self) {
-            *unpoisoned(self.woken.lock()) = true;
-            // After the unlock: waking under the lock costs the sleeper a second trip to sleep.
-            self.changed.notify_one();
-        }
-
-        /// Sleeps until [`unpark`](Self::unpark); true. Or until `until`; false.
-        pub(crate) fn park(&self, until: Option<Instant>) -> bool {
-            let mut woken = unpoisoned(self.woken.lock());
-            while !*woken {
-                woken = match until.map(|t| t.saturating_duration_since(Instant::now())) {
-                    None => unpoisoned(self.changed.wait(woken)),
-                    Some(Duration::ZERO) => return false,
-                    Some(left) => unpoisoned(self.changed.wait_timeout(woken, left)).0,
-                };
-            }
-            *woken = false;
-            true
-        }
-    }
-
-    #[cfg(not(loom))]
-    fn unpoisoned<T>(result: Result<T, PoisonError<T>>) -> T {
-        result.unwrap_or_else(PoisonError::into_inner)
-    }
-    #[cfg(loom)]
-    fn unpoisoned<T, E: core::fmt::Debug>(result: Result<T, E>) -> T {
-        result.unwrap()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::callback::{Declined, drain};
 use crate::contract;
 use crate::fence::Fence;
 use crate::outcome::{FenceError, Outcome, WaitError};
-use crate::sync::Parker;
+use crate::sync::{Parker, look};
 use crate::time::Timestamp;
 use crate::trace;
 use alloc::sync::Arc;
@@ -54,6 +54,9 @@ impl Limit {
         let over = || until.is_some_and(|until| Instant::now() >= until);
         // Inside a callback, what is queued behind it may be what decides.
         drain::help_until(|| decided() || over());
+        if look(&mut decided) {
+            return true;
+        }
         while !decided() && parker.park(until) {}
         // The signal may have come with the last moment.
         decided()
