@@ -27,7 +27,6 @@ static void an_array_dropped_while_pending_goes_with_its_last_member(struct kuni
 	member_signal(&s, 63);
 	subject_drop_array(&s);
 	for (i = 0; i < MOST_MEMBERS - 1; i++) {
-		KUNIT_ASSERT_EQ(test, callbacks_on_members(&s), 1);
 		KUNIT_ASSERT_EQ(test, kref_read(&s.members[62]->base.refcount), 2);
 		member_signal(&s, i);
 	}

@@ -61,8 +61,6 @@ static void carry_out(struct subject *s, const struct plan *plan, enum waiting w
 		if ((waiting == FROM_THE_START && i == 0) ||
 		    (waiting == FROM_THE_MIDDLE && i == s->count / 2))
 			KUNIT_ASSERT_EQ(s->test, subject_wait(s), 0);
-		/* No internal state of the array is an error. */
-		KUNIT_ASSERT_EQ(s->test, READ_ONCE(s->array->base.error), 0);
 		member_signal_at(s, index, plan->times[index], plan->errors[index]);
 	}
 	if (waiting == TOO_LATE)
@@ -102,6 +100,23 @@ static void the_first_error_counts_when_nobody_waits(struct kunit *test)
 static void the_first_error_counts_for_who_comes_late(struct kunit *test)
 {
 	check_results(test, TOO_LATE);
+}
+
+/* No state of the array's own is an error. */
+static void a_pending_array_shows_no_error(struct kunit *test)
+{
+	struct subject s;
+
+	subject_make(test, &s, 2, SIGNALED);
+	KUNIT_EXPECT_EQ(test, s.array->base.error, 0);
+	KUNIT_ASSERT_EQ(test, subject_wait(&s), 0);
+	KUNIT_EXPECT_EQ(test, s.array->base.error, 0);
+	member_signal(&s, 1);
+	KUNIT_EXPECT_EQ(test, s.array->base.error, 0);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(&s.array->base), 0);
+	member_signal(&s, 0);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(&s.array->base), 1);
+	subject_end(&s);
 }
 
 static void among_errors_of_one_time_the_lowest_member_counts(struct kunit *test)
@@ -153,6 +168,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_first_error_in_time_counts),
 	KUNIT_CASE(the_first_error_counts_when_nobody_waits),
 	KUNIT_CASE(the_first_error_counts_for_who_comes_late),
+	KUNIT_CASE(a_pending_array_shows_no_error),
 	KUNIT_CASE(among_errors_of_one_time_the_lowest_member_counts),
 	KUNIT_CASE(the_time_is_that_of_the_last_member),
 	KUNIT_CASE(the_time_of_a_poll_is_not_before_the_last_member),

@@ -10,10 +10,10 @@ use super::{at, edit, source::Source};
 use crate::shell::Result;
 
 /// Makes the tree, or brings it up to date with the source and with what is done to it: [`edit::apply`].
+///
+/// One tree for either array: going from one to the other builds no more than that.
 pub(super) fn make(source: &Source, cache: &Path, object: Option<&Path>) -> Result<PathBuf> {
-    // Two kernels are made of one source.
-    let array = if object.is_some() { "ours" } else { "theirs" };
-    let tree = cache.join("trees").join(format!("{}-{array}", source.name));
+    let tree = cache.join("trees").join(format!("{}-ours", source.name));
     mirror(&source.dir, &tree, &tree).map_err(at(&tree))?;
     edit::apply(&source.dir, &tree, object)?;
     Ok(tree)
