@@ -45,7 +45,7 @@ fn lost<'a>(wanted: &'a str, got: &str) -> Vec<&'a str> {
 fn make(tree: &Path, dir: &Path, arch: Arch, targets: &[&str]) -> Result {
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let mut make = Command::new("nice");
-    make.current_dir(tree).args(["make", "--silent", &format!("-j{jobs}")]);
+    make.current_dir(tree).args(["-n", "5", "make", "--silent", &format!("-j{jobs}")]);
     make.arg(format!("O={}", dir.display())).args(arch.variables()).args(targets);
     shell::run(&mut make)
 }
