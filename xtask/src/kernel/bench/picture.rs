@@ -8,12 +8,12 @@ use super::{
 };
 use crate::shell::Result;
 
-/// A title and the figure's name.
-const CHARTS: [(&str, &str); 4] = [
-    ("Memory of an array: bytes of the slab", "slab"),
-    ("The first waiter's call: ns", "at-random-enable-ns"),
-    ("Deferred works, in thousandths, members at random", "at-random-milliworks"),
-    ("Deferred works, in thousandths, members last to first", "last-to-first-milliworks"),
+/// A title, the figure's name, and in how many parts of one it is.
+const CHARTS: [(&str, &str, f64); 4] = [
+    ("Memory of an array: bytes of the slab", "slab", 1.0),
+    ("The first waiter's call: ns", "at-random-enable-ns", 1.0),
+    ("Deferred works, members at random", "at-random-milliworks", 1000.0),
+    ("Deferred works, members last to first", "last-to-first-milliworks", 1000.0),
 ];
 
 const DESIGNS: [(Design, &str, &str); 2] = [
@@ -34,9 +34,9 @@ pub(super) fn svg(figures: &Figures) -> Result<String> {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
-    for (number, (title, what)) in CHARTS.iter().enumerate() {
+    for (number, (title, what, parts)) in CHARTS.iter().enumerate() {
         let place = ((number % 2) as f64 * WIDTH, (number / 2) as f64 * HEIGHT);
-        text += &chart(figures, title, what, place)?;
+        text += &chart(figures, (title, what, *parts), place)?;
     }
     for (number, (_, name, colour)) in DESIGNS.iter().enumerate() {
         let (x, y) = (LEFT + number as f64 * 260.0, 2.0 * HEIGHT + 12.0);
@@ -53,7 +53,11 @@ pub(super) fn svg(figures: &Figures) -> Result<String> {
 }
 
 /// Members are on a scale of powers of two; values are linear, from nothing to the greatest.
-fn chart(figures: &Figures, title: &str, what: &str, (x, y): (f64, f64)) -> Result<String> {
+fn chart(
+    figures: &Figures,
+    (title, what, parts): (&str, &str, f64),
+    (x, y): (f64, f64),
+) -> Result<String> {
     let mut top: u64 = 1;
     for (design, ..) in DESIGNS {
         for size in SIZES {
@@ -67,7 +71,10 @@ fn chart(figures: &Figures, title: &str, what: &str, (x, y): (f64, f64)) -> Resu
     for value in [0, top / 2, top] {
         let (left, right, at) = (across(0), across(SIZES.len() - 1), up(value));
         add(&mut text, format_args!("<path d=\"M{left:.1} {at:.1}H{right:.1}\" stroke=\"#ddd\"/>"));
-        label(&mut text, left - 6.0, at + 4.0, "end", &value.to_string());
+        // No more digits than there is room for.
+        let number = value as f64 / parts;
+        let digits = usize::from(parts > 1.0 && number < 10.0);
+        label(&mut text, left - 6.0, at + 4.0, "end", &format!("{number:.digits$}"));
     }
     for (number, size) in SIZES.iter().enumerate() {
         label(&mut text, across(number), y + TOP + PLOT.1 + 18.0, "middle", &size.to_string());
