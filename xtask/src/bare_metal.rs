@@ -19,7 +19,7 @@ pub(crate) fn run() -> Result {
     Ok(())
 }
 
-fn install(target: &str) -> Result {
+pub(crate) fn install(target: &str) -> Result {
     if is_installed(target) {
         return Ok(());
     }

@@ -8,6 +8,7 @@ mod bench_copy;
 mod bench_core;
 mod ci;
 mod fuzz;
+mod kernel;
 mod loom;
 mod miri;
 mod msrv;
@@ -43,6 +44,8 @@ enum Verb {
     Plant(plant::Args),
     /// Run the tests that need a real kernel and its devices in a virtual machine (needs qemu)
     Rig(rig::Args),
+    /// The array algorithm inside Linux: build the object, edit a kernel, run the kernel's own tests and ours
+    Kernel(kernel::Args),
     /// Check that everything compiles with the oldest Rust that Cargo.toml promises
     Msrv,
     /// Compare the core with what else one could use, count its instructions, see how its costs grow
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Plant(args) => plant::run(&args),
         Verb::Rig(args) => rig::run(&args),
+        Verb::Kernel(args) => kernel::run(&args),
         Verb::Msrv => msrv::run(),
         Verb::Bench(args) => bench_core::run(&args),
         Verb::BenchCopy(args) => bench_copy::run(&args),

@@ -4,15 +4,15 @@
 //! initramfs holds the tests, busybox and the kernel's modules. `rig/init.sh` runs the tests one by one, and
 //! what it prints is what is known of them here.
 
-mod apt;
+pub(crate) mod apt;
 mod binaries;
 mod cpio;
 mod guest;
 mod host;
 mod initramfs;
-mod kernel;
-mod outcome;
-mod transcript;
+pub(crate) mod kernel;
+pub(crate) mod outcome;
+pub(crate) mod transcript;
 
 use std::{
     env, fs,
@@ -25,6 +25,8 @@ use crate::{
     tools,
 };
 use binaries::Test;
+use kernel::Kernel;
+use outcome::Outcome;
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
@@ -84,36 +86,57 @@ pub(crate) fn run(args: &Args) -> Result {
     if args.prepare {
         return Ok(());
     }
+    let filter = args.filter.as_deref().unwrap_or("");
+    match run_on(&kernel, args, &[filter])? {
+        Some(outcomes) => outcome::report(&outcomes),
+        None => Ok(()),
+    }
+}
+
+/// Tests whose names contain one of those texts, on a kernel that somebody has built, which has no modules.
+pub(crate) fn run_on_image(
+    image: PathBuf,
+    devices: &'static str,
+    options: &'static str,
+    filters: &[&str],
+) -> Result<Vec<Outcome>> {
+    let args = Args::default();
+    let stock = kernel::stock(&cache(&args)?)?;
+    let kernel = Kernel { image, modules: Vec::new(), devices, options, ..stock };
+    Ok(run_on(&kernel, &args, filters)?.unwrap_or_default())
+}
+
+/// What is for the person at the terminal has no outcome.
+fn run_on(kernel: &Kernel, args: &Args, filters: &[&str]) -> Result<Option<Vec<Outcome>>> {
     let dir = Directory::create(args.keep)?;
     let initramfs = dir.path.join("initramfs.cpio");
     if args.bench {
-        initramfs::write(&initramfs, &kernel, &binaries::build_benches()?, &[])?;
-        return guest::attended(&kernel, &initramfs, "bench");
+        initramfs::write(&initramfs, kernel, &binaries::build_benches()?, &[])?;
+        return guest::attended(kernel, &initramfs, "bench").map(|()| None);
     }
     let binaries = binaries::build()?;
-    let filter = args.filter.as_deref().unwrap_or("");
-    let tests: Vec<Test> =
-        binaries.tests()?.into_iter().filter(|test| test.to_string().contains(filter)).collect();
+    let is_wanted = |test: &Test| filters.iter().any(|filter| test.to_string().contains(filter));
+    let tests: Vec<Test> = binaries.tests()?.into_iter().filter(is_wanted).collect();
     if tests.is_empty() {
-        return Err(format!("no test's name contains {filter:?}"));
+        return Err(format!("no test's name contains {filters:?}"));
     }
     // What compares with files of the package needs a compiler, and no device.
     let (on_host, in_guest): (Vec<_>, Vec<_>) = tests.into_iter().partition(host::runs);
 
-    initramfs::write(&initramfs, &kernel, &binaries, &in_guest)?;
+    initramfs::write(&initramfs, kernel, &binaries, &in_guest)?;
     if args.shell {
-        return guest::attended(&kernel, &initramfs, "shell");
+        return guest::attended(kernel, &initramfs, "shell").map(|()| None);
     }
     let mut outcomes = Vec::new();
     for test in &on_host {
-        outcomes.push(host::run(test, &binaries, &kernel)?);
+        outcomes.push(host::run(test, &binaries, kernel)?);
     }
     if !in_guest.is_empty() {
         let limit = Duration::from_secs(args.timeout.unwrap_or(TIMEOUT));
         let log = dir.path.join("console.log");
-        outcomes.extend(guest::run(&kernel, &initramfs, &in_guest, limit, &log)?);
+        outcomes.extend(guest::run(kernel, &initramfs, &in_guest, limit, &log)?);
     }
-    outcome::report(&outcomes)
+    Ok(Some(outcomes))
 }
 
 fn cache(args: &Args) -> Result<PathBuf> {

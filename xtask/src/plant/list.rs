@@ -23,16 +23,19 @@ pub(crate) struct Bug {
     pub(crate) with: String,
     /// The tests that fail then, as `file::test`: a file or folder of `tests/`, or a module with its own.
     pub(crate) caught_by: Vec<String>,
-    /// On which kernel of `cargo xtask rig` they run, if they need one.
+    /// In which kernel they run, if they need one.
     pub(crate) kernel: Option<Kernel>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kernel {
+    /// `cargo xtask rig`
     Stock,
-    /// `--kernel-source`.
+    /// `cargo xtask rig --kernel-source`
     Source,
+    /// `cargo xtask kernel test`: they are tests of the kernel's, `suite::case`.
+    Array,
 }
 
 impl Bug {

@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command};
 
 use super::list::{Bug, Kernel};
-use crate::{rig, shell::Result};
+use crate::{kernel, rig, shell::Result};
 
 /// Seconds for one test and the guest around it; one that hangs does not pass.
 const TIMEOUT: &str = "120";
@@ -11,20 +11,14 @@ const TIMEOUT: &str = "120";
 /// Those tests of the bug's that do not notice it, in the workspace at `root`.
 pub(super) fn unnoticed<'a>(
     bug: &'a Bug,
-    kernel: Kernel,
+    on: Kernel,
     root: &Path,
     built: &Path,
 ) -> Result<Vec<&'a str>> {
     let mut unnoticed = Vec::new();
     for test in &bug.caught_by {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = run(on, test)?;
         cargo.current_dir(root).env("CARGO_TARGET_DIR", built);
-        cargo.args(["xtask", "rig", "--timeout", TIMEOUT, "--filter", test]);
-        // The kernel is the same one.
-        cargo.arg("--cache").arg(rig::default_cache()?);
-        if kernel == Kernel::Source {
-            cargo.arg("--kernel-source");
-        }
         let output = cargo.output().map_err(|error| format!("cargo cannot be run: {error}"))?;
         let summary = String::from_utf8_lossy(&output.stdout);
         match summary.lines().next_back().and_then(passed_and_failed) {
@@ -34,6 +28,24 @@ pub(super) fn unnoticed<'a>(
         }
     }
     Ok(unnoticed)
+}
+
+/// The verb that runs a test on that kernel: one that this workspace has built, too.
+fn run(on: Kernel, test: &str) -> Result<Command> {
+    let mut cargo = Command::new("cargo");
+    cargo.arg("xtask");
+    match on {
+        Kernel::Stock => cargo.args(["rig", "--filter", test]),
+        Kernel::Source => cargo.args(["rig", "--kernel-source", "--filter", test]),
+        // KUnit knows it by another name.
+        Kernel::Array => cargo.args(["kernel", "test", "--filter", &test.replace("::", ".")]),
+    };
+    let cache = match on {
+        Kernel::Stock | Kernel::Source => rig::default_cache()?,
+        Kernel::Array => kernel::default_cache()?,
+    };
+    cargo.arg("--cache").arg(cache).args(["--timeout", TIMEOUT]);
+    Ok(cargo)
 }
 
 /// `N passed, N failed`.

@@ -15,13 +15,13 @@ use crate::shell::{self, Result};
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-pub(super) struct Apt {
+pub(crate) struct Apt {
     dir: PathBuf,
 }
 
 impl Apt {
     /// Fetches the indexes of a release.
-    pub(super) fn of(release: &str, dir: PathBuf) -> Result<Self> {
+    pub(crate) fn of(release: &str, dir: PathBuf) -> Result<Self> {
         if !Path::new(KEYRING).exists() {
             return Err(format!(
                 "the rig fetches packages of Debian, and this machine cannot tell whether they are \
@@ -48,14 +48,14 @@ impl Apt {
     }
 
     /// What a package that has nothing in it stands for.
-    pub(super) fn dependency(&self, package: &str) -> Result<String> {
+    pub(crate) fn dependency(&self, package: &str) -> Result<String> {
         let depends = shell::output(self.command("apt-cache").args(["depends", package]))?;
         let named = depends.lines().find_map(|line| line.trim().strip_prefix("Depends: "));
         named.map(str::to_owned).ok_or_else(|| format!("{package} depends on nothing"))
     }
 
     /// The packages whose name looks like that.
-    pub(super) fn named(&self, pattern: &str) -> Result<Vec<String>> {
+    pub(crate) fn named(&self, pattern: &str) -> Result<Vec<String>> {
         let mut search = self.command("apt-cache");
         let found = shell::output(search.args(["search", "--names-only", pattern]))?;
         let names = found.lines().filter_map(|line| line.split(' ').next());
@@ -63,7 +63,7 @@ impl Apt {
     }
 
     /// Fetches packages and unpacks them into one tree.
-    pub(super) fn unpack(&self, packages: &[&str], tree: &Path) -> Result {
+    pub(crate) fn unpack(&self, packages: &[&str], tree: &Path) -> Result {
         let archives = self.dir.join("archives");
         let mut download = self.command("apt-get");
         shell::run(download.current_dir(&archives).args(["--quiet", "download"]).args(packages))?;

@@ -58,7 +58,7 @@ fn qemu(kernel: &Kernel, initramfs: &Path, option: &str) -> Command {
     command.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initramfs);
     // Silent, for messages among the tests' are nobody's: `init.sh` prints the log between them.
     let console = "console=ttyS0 loglevel=1 log_buf_len=4M panic=-1 mitigations=off";
-    command.args(["-append", &format!("{console} {option}")]);
+    command.args(["-append", &format!("{console} {} {option}", kernel.options)]);
     command
 }
 

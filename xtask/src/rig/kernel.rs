@@ -6,6 +6,7 @@ mod stock;
 use std::path::PathBuf;
 
 pub(super) use source::source;
+pub(crate) use source::{NEWER, newest};
 pub(super) use stock::stock;
 
 pub(super) struct Kernel {
@@ -18,6 +19,8 @@ pub(super) struct Kernel {
     pub(super) busybox: PathBuf,
     /// What tests may not skip for want of.
     pub(super) devices: &'static str,
+    /// What it is to be told.
+    pub(super) options: &'static str,
 }
 
 /// The release that has Linux 6.12, as long as it is kept.

@@ -5,13 +5,13 @@ use std::fmt;
 use crate::shell::Result;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) test: String,
-    pub(super) verdict: Verdict,
+pub(crate) struct Outcome {
+    pub(crate) test: String,
+    pub(crate) verdict: Verdict,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Passed,
     /// Why: the lines in which the test says so.
     Skipped(String),
@@ -21,7 +21,7 @@ pub(super) enum Verdict {
 
 impl Outcome {
     /// Judges a test by how its process ended and what it printed.
-    pub(super) fn of(test: String, succeeded: bool, how: &str, output: &str) -> Self {
+    pub(crate) fn of(test: String, succeeded: bool, how: &str, output: &str) -> Self {
         // libtest's own word may stand before it, and the test's name behind it.
         let own = test.split_once("::").map_or("", |(_, name)| name).to_owned() + ": ";
         let skipped = output.lines().filter_map(|line| Some(line.split_once("skipped: ")?.1));
@@ -35,7 +35,7 @@ impl Outcome {
         Outcome { test, verdict }
     }
 
-    pub(super) fn failed(test: impl Into<String>, how: impl Into<String>) -> Self {
+    pub(crate) fn failed(test: impl Into<String>, how: impl Into<String>) -> Self {
         Outcome { test: test.into(), verdict: Verdict::Failed(how.into()) }
     }
 }
@@ -53,7 +53,7 @@ impl fmt::Display for Outcome {
 }
 
 /// Prints all that did not pass, then the numbers.
-pub(super) fn report(outcomes: &[Outcome]) -> Result {
+pub(crate) fn report(outcomes: &[Outcome]) -> Result {
     let (mut passed, mut failed) = (0, 0);
     for Outcome { test, verdict } in outcomes {
         match verdict {

@@ -23,6 +23,11 @@ const COMPLAINTS: &[&str] = &[
     "Initramfs unpacking failed",
 ];
 
+/// Whether a line of the kernel's log is a complaint.
+pub(crate) fn complains(line: &str) -> bool {
+    COMPLAINTS.iter().any(|what| line.contains(what))
+}
+
 /// The section before the first test.
 const START: &str = "the guest's start";
 
@@ -92,8 +97,7 @@ impl Section {
 
     /// The guest's start counts only if it went wrong.
     fn judge(self) -> Option<Outcome> {
-        let complaint =
-            self.log.lines().find(|line| COMPLAINTS.iter().any(|what| line.contains(what)));
+        let complaint = self.log.lines().find(|line| complains(line));
         let how = match (self.exit.as_deref(), complaint) {
             (None, _) => "the guest ended here".into(),
             (Some("0"), Some(complaint)) => format!("the kernel complains: {complaint}"),

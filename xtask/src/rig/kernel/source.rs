@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where newer kernels are, for `RELEASE`.
-const NEWER: &str = "trixie-backports";
+pub(crate) const NEWER: &str = "trixie-backports";
 
 /// All else is off, or as it comes. Nothing is a module.
 const CONFIGURATION: &str = include_str!("source.config");
@@ -38,6 +38,7 @@ pub(in super::super) fn source(cache: &Path) -> Result<Kernel> {
         headers: tree.join("usr/include"),
         busybox: tree.join("usr/bin/busybox"),
         devices: "udmabuf,dma_heap,vgem,virtio_gpu,debugfs,sw_sync",
+        options: "",
     })
 }
 
@@ -68,7 +69,7 @@ fn make(home: &Path, tree: &Path) -> Result {
 }
 
 /// `linux-source-7.10` is newer than `linux-source-7.9`.
-fn newest(packages: &[String]) -> Result<String> {
+pub(crate) fn newest(packages: &[String]) -> Result<String> {
     let version = |package: &String| -> Option<Vec<u32>> {
         let numbers = package.strip_prefix("linux-source-")?.split('.');
         numbers.map(|number| number.parse().ok()).collect()

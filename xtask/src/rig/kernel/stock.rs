@@ -29,6 +29,7 @@ pub(in super::super) fn stock(cache: &Path) -> Result<Kernel> {
         headers: tree.join("usr/include"),
         busybox: tree.join("usr/bin/busybox"),
         devices: "udmabuf,dma_heap,vgem,virtio_gpu,debugfs,tracefs",
+        options: "",
     })
 }
 
