@@ -256,33 +256,43 @@ fn row_15_a_reader_sees_the_old_or_the_new_fence_and_never_neither() {
 
 #[test]
 fn a_reader_of_two_changes_never_sees_the_second_without_the_first() {
-    in_time(|| {
+    two_changes(0);
+}
+
+/// Readers look at eight fences at once, so these two are not looked at together.
+#[test]
+fn nor_if_they_are_far_apart() {
+    two_changes(20);
+}
+
+fn two_changes(between: usize) {
+    in_time(move || {
         let object = ReservationObject::new();
-        let contexts = [hardware(), hardware()];
-        let mut last = contexts.each_ref().map(FenceContext::new_fence);
+        let contexts: Vec<_> = (0..between + 2).map(|_| hardware()).collect();
+        let mut last: Vec<_> = contexts.iter().map(FenceContext::new_fence).collect();
         let mut guard = object.lock();
-        guard.reserve(2).unwrap();
+        guard.reserve(last.len()).unwrap();
         last.iter().for_each(|producer| guard.add(&producer.fence(), Usage::Read).unwrap());
         drop(guard);
+        let ends = [0, between + 1];
         let read = || {
             let fences = object.fences(Usage::Read);
-            let seqno = |index: usize| {
+            let [first, second] = ends.map(|index: usize| {
                 let of = |fence: &&Fence| fence.context() == contexts[index].id();
                 fences.iter().find(of).unwrap().seqno()
-            };
-            let (first, second) = (seqno(0), seqno(1));
+            });
             assert!(first == second || first == second + 1, "{first} and {second}");
         };
         beside(2, read, || {
             for _ in 0..rounds(100_000, 20) {
-                for (context, last) in contexts.iter().zip(&mut last) {
-                    let next = context.new_fence();
+                for index in ends {
+                    let next = contexts[index].new_fence();
                     object.lock().add(&next.fence(), Usage::Read).unwrap();
-                    std::mem::replace(last, next).signal(Ok(()));
+                    std::mem::replace(&mut last[index], next).signal(Ok(()));
                 }
             }
         });
-        signal(last);
+        last.into_iter().for_each(|producer| producer.signal(Ok(())));
     });
 }
 
