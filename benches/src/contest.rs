@@ -10,9 +10,15 @@ pub(crate) struct Contest {
     pub(crate) ours: Contender,
     pub(crate) peers: Vec<Contender>,
     pub(crate) target: Option<Target>,
-    /// Whether threads take part, so that instructions say little.
-    pub(crate) threads: bool,
+    /// How many times it is done to count its instructions, unless threads take part or it takes too long.
+    pub(crate) counted: Option<u64>,
 }
+
+/// The peer of contests that only show the noise.
+pub(crate) const ITSELF: &str = "itself";
+
+/// Enough for the largest group that is worked on at once.
+const COUNTED: u64 = 4096;
 
 /// At most so many times what that peer takes.
 #[derive(Clone, Copy)]
@@ -41,7 +47,7 @@ impl Contender {
 impl Contest {
     pub(crate) fn new(work: impl Into<String>, per: &'static str, ours: Contender) -> Self {
         let work = work.into();
-        Contest { work, per, ours, peers: Vec::new(), target: None, threads: false }
+        Contest { work, per, ours, peers: Vec::new(), target: None, counted: Some(COUNTED) }
     }
 
     /// Adds one that may not be more than so many times faster.
@@ -56,8 +62,9 @@ impl Contest {
         self
     }
 
-    pub(crate) fn with_threads(mut self) -> Self {
-        self.threads = true;
+    /// What it takes in instructions says little, or takes too long to say.
+    pub(crate) fn uncounted(mut self) -> Self {
+        self.counted = None;
         self
     }
 

@@ -6,4 +6,4 @@ mod snapshot;
 
 pub(crate) use boxed::BoxedFence;
 pub(crate) use futex::Futex;
-pub(crate) use snapshot::{ArcSnapshot, LockedVec};
+pub(crate) use snapshot::{ArcSnapshot, Entry, LockedVec};

@@ -1,13 +1,14 @@
 //! The work that is compared: a file for each row of the table.
 
-mod all_of;
+pub(crate) mod all_of;
 mod callback;
-mod chain;
+pub(crate) mod chain;
 mod contended;
+mod itself;
 mod merge;
 mod query;
-mod reservation_add;
-mod reservation_read;
+pub(crate) mod reservation_add;
+pub(crate) mod reservation_read;
 mod signal;
 mod wake_up;
 
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Contest> {
         wake_up::contests,
         contended::contests,
         chain::contests,
+        itself::contests,
     ];
     rows.into_iter().flat_map(|contests| contests()).collect()
 }

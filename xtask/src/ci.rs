@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    bare_metal, loom, msrv, rig,
+    bare_metal, bench_core, loom, msrv, rig,
     shell::{self, Result, cargo},
     tools,
 };
@@ -57,7 +57,11 @@ const STEPS: &[Step] = &[
     ("test, Linux's fences with all features", || {
         shell::run(&mut cargo(["test", "--package", "dma-fence-linux", "--all-features"]))
     }),
-    ("test, xtask", || shell::run(&mut cargo(["test", "--package", "xtask"]))),
+    ("test, xtask and benchmarks", || {
+        shell::run(&mut cargo(["test", "--package", "xtask", "--package", "dma-fence-benches"]))
+    }),
+    // Times would say nothing here.
+    ("instructions", || bench_core::run(&bench_core::Args::counts())),
     // On its own lock file, and without the nightly that running it takes.
     ("fuzz targets", || shell::run(&mut cargo(["check", "--manifest-path", "fuzz/Cargo.toml"]))),
     ("oldest Rust", msrv::run),
@@ -69,6 +73,7 @@ const STEPS: &[Step] = &[
 /// Runs every step, also after one has failed: who looks wants to see all that is wrong.
 pub(crate) fn run(args: &Args) -> Result {
     tools::install(tools::BROWSER, "testing the page")?;
+    tools::install(tools::COUNT, "counting instructions")?;
     if args.prepare {
         return rig::run(&rig::Args::prepare());
     }

@@ -5,6 +5,7 @@ mod bare_metal;
 mod bench;
 mod bench_analyze;
 mod bench_copy;
+mod bench_core;
 mod ci;
 mod fuzz;
 mod kernel;
@@ -47,6 +48,8 @@ enum Verb {
     Kernel(kernel::Args),
     /// Check that everything compiles with the oldest Rust that Cargo.toml promises
     Msrv,
+    /// Compare the core with what else one could use, count its instructions, see how its costs grow
+    Bench(bench_core::Args),
     /// Compare `dma-fence copy` with cp, with cp followed by b3sum, and with itself without overlap
     BenchCopy(bench_copy::Args),
     /// Compare `dma-fence analyze` with grep on a large trace, and see that its memory does not grow with it
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Verb::Rig(args) => rig::run(&args),
         Verb::Kernel(args) => kernel::run(&args),
         Verb::Msrv => msrv::run(),
+        Verb::Bench(args) => bench_core::run(&args),
         Verb::BenchCopy(args) => bench_copy::run(&args),
         Verb::BenchAnalyze(args) => bench_analyze::run(&args),
     };

@@ -30,6 +30,9 @@ pub(crate) const BUILD_KERNEL: &[Tool] = &[
 /// What the tests of the page for a browser look for.
 pub(crate) const BROWSER: &[Tool] = &[(&["chromium", "--version"], "chromium")];
 
+/// What counts instructions.
+pub(crate) const COUNT: &[Tool] = &[(&["valgrind", "--version"], "valgrind")];
+
 /// Installs what is missing, for somebody.
 pub(crate) fn install(tools: &[Tool], who: &str) -> Result {
     let packages: Vec<&str> =

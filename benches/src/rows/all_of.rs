@@ -1,4 +1,7 @@
 //! To hear when all of N operations have ended: making them, combining them, and their signals.
+//!
+//! Ours record when that was. The time is taken once for all of a group, as a driver does that finds several
+//! operations done at one interrupt.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -6,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use dma_fence::{DriverFence, FenceArray, FenceContext};
+use dma_fence::{DriverFence, FenceArray, FenceContext, Timestamp};
 use futures::FutureExt;
 use futures::future::{Shared, join_all};
 use tokio::sync::oneshot;
@@ -15,7 +18,7 @@ use crate::contest::{Contender, Contest, timed};
 use crate::peers::BoxedFence;
 
 #[derive(Clone, Copy)]
-enum Order {
+pub(crate) enum Order {
     FirstToLast,
     LastToFirst,
     Random,
@@ -72,7 +75,7 @@ fn signal_all<T>(producers: &mut [Option<T>], places: &[usize], mut signal: impl
     }
 }
 
-fn ours(members: usize, order: Order) -> Contender {
+pub(crate) fn ours(members: usize, order: Order) -> Contender {
     let (context, places) = (FenceContext::hardware("bench", "ring"), places(members, order));
     let work = move || {
         let mut producers: Vec<_> = (0..members).map(|_| Some(context.new_fence())).collect();
@@ -81,13 +84,14 @@ fn ours(members: usize, order: Order) -> Contender {
         let done = Arc::new(AtomicBool::new(false));
         let tell = done.clone();
         array.on_signal(move |_| tell.store(true, Ordering::Release)).expect("pending").detach();
-        signal_all(&mut producers, &places, |producer| producer.signal(Ok(())));
+        let now = Timestamp::now();
+        signal_all(&mut producers, &places, |producer| producer.signal_at(Ok(()), now));
         assert!(done.load(Ordering::Acquire));
     };
     Contender::new("dma-fence", in_groups(members, work))
 }
 
-fn countdown(members: usize, order: Order) -> Contender {
+pub(crate) fn countdown(members: usize, order: Order) -> Contender {
     let places = places(members, order);
     let work = move || {
         let mut producers: Vec<_> = (0..members).map(|_| Some(BoxedFence::new())).collect();

@@ -18,7 +18,7 @@ pub(super) fn contests() -> Vec<Contest> {
         Contest::new("one signals, one registers", "operation", ours())
             .against(oneshot(), 1.0)
             .beside(boxed())
-            .with_threads(),
+            .uncounted(),
     ]
 }
 

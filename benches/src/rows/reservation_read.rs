@@ -1,10 +1,13 @@
 //! Reading a buffer's fences while nobody changes them: whether all have signaled, and with a handle of each.
+//!
+//! Who looks at pending fences has to look at all of them to know that none is abandoned; the peer's have no
+//! such state, and it counts them.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use dma_fence::{FenceContext, ReservationObject, Usage};
+use dma_fence::{DriverFence, FenceContext, ReservationObject, ReservationStatus, Usage};
 
 use crate::contest::{Contender, Contest};
 use crate::peers::{ArcSnapshot, BoxedFence};
@@ -17,6 +20,14 @@ pub(super) fn contests() -> Vec<Contest> {
                 .beside(test_snapshot(fences)),
         );
         contests.push(
+            Contest::new(
+                format!("the state of {fences} pending ones of a buffer"),
+                "buffer",
+                look(fences),
+            )
+            .beside(look_at_snapshot(fences)),
+        );
+        contests.push(
             Contest::new(format!("a handle of each of {fences}"), "buffer", collect(fences))
                 .against(collect_snapshot(fences), 0.5),
         );
@@ -26,6 +37,12 @@ pub(super) fn contests() -> Vec<Contest> {
 
 /// With fences that have signaled, so that nobody stops at the first.
 fn object(fences: usize) -> ReservationObject {
+    let (object, producers) = pending_object(fences);
+    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
+    object
+}
+
+fn pending_object(fences: usize) -> (ReservationObject, Vec<DriverFence>) {
     let object = ReservationObject::new();
     let mut guard = object.lock();
     guard.reserve(fences).expect("memory");
@@ -35,18 +52,22 @@ fn object(fences: usize) -> ReservationObject {
         guard.add(&producer.fence(), Usage::Write).expect("a place");
     }
     drop(guard);
-    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
-    object
+    (object, producers)
 }
 
 fn snapshot(fences: usize) -> ArcSnapshot<BoxedFence> {
+    let snapshot = pending_snapshot(fences);
+    snapshot.0.load().iter().for_each(|(_, fence)| fence.signal());
+    snapshot
+}
+
+fn pending_snapshot(fences: usize) -> ArcSnapshot<BoxedFence> {
     let fences = (0..fences).map(|context| (context as u64, Arc::new(BoxedFence::new()))).collect();
     let fences: Vec<(u64, Arc<BoxedFence>)> = fences;
-    fences.iter().for_each(|(_, fence)| fence.signal());
     ArcSnapshot(ArcSwap::from_pointee(fences))
 }
 
-fn test(fences: usize) -> Contender {
+pub(crate) fn test(fences: usize) -> Contender {
     let object = object(fences);
     Contender::of("dma-fence", move || {
         assert!(black_box(&object).is_signaled(Usage::Read));
@@ -61,7 +82,23 @@ fn test_snapshot(fences: usize) -> Contender {
     })
 }
 
-fn collect(fences: usize) -> Contender {
+fn look(fences: usize) -> Contender {
+    let (object, producers) = pending_object(fences);
+    Contender::of("dma-fence", move || {
+        let status = black_box(&object).status(Usage::Read);
+        assert!(matches!(status, ReservationStatus::Pending) && producers.len() == fences);
+    })
+}
+
+fn look_at_snapshot(fences: usize) -> Contender {
+    let snapshot = pending_snapshot(fences);
+    Contender::of("ArcSwap<Vec<Arc>>", move || {
+        let pending = black_box(&snapshot).0.load();
+        assert_eq!(pending.iter().filter(|(_, fence)| !fence.is_signaled()).count(), fences);
+    })
+}
+
+pub(crate) fn collect(fences: usize) -> Contender {
     let object = object(fences);
     Contender::of("dma-fence", move || {
         for fence in black_box(&object).iter(Usage::Read) {
@@ -70,7 +107,7 @@ fn collect(fences: usize) -> Contender {
     })
 }
 
-fn collect_snapshot(fences: usize) -> Contender {
+pub(crate) fn collect_snapshot(fences: usize) -> Contender {
     let snapshot = snapshot(fences);
     Contender::of("ArcSwap<Vec<Arc>>", move || {
         for (_, fence) in black_box(&snapshot).0.load().iter() {

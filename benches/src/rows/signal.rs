@@ -19,7 +19,7 @@ pub(super) fn contests() -> Vec<Contest> {
     ]
 }
 
-fn ours_with_time() -> Contender {
+pub(super) fn ours_with_time() -> Contender {
     let context = FenceContext::hardware("bench", "ring");
     Contender::of("dma-fence", move || {
         let producer = context.new_fence();

@@ -11,20 +11,14 @@ use crate::contest::{Contender, Contest, timed};
 use crate::peers::Futex;
 
 pub(super) fn contests() -> Vec<Contest> {
-    let places = if cpus().len() > 1 {
-        vec![("two CPUs", Place::Two), ("one CPU", Place::One)]
-    } else {
-        vec![("one CPU", Place::One)]
-    };
-    let mut contests: Vec<_> = places
-        .into_iter()
+    let mut contests: Vec<_> = places()
         .map(|(name, place)| {
             Contest::new(format!("wake-up, there and back; {name}"), "round", ours(place))
                 .against(futex(place), 1.1)
                 .beside(condvar(place))
                 .beside(parking_lot(place))
                 .beside(event(place))
-                .with_threads()
+                .uncounted()
         })
         .collect();
     if cpus().len() > 1 {
@@ -32,10 +26,16 @@ pub(super) fn contests() -> Vec<Contest> {
             // A thousand nanoseconds, on the scale on which a futex takes 15,700.
             Contest::new("a wait for who is running", "round", ours_beside_a_runner())
                 .against(futex(Place::Two), 1.0 / 15.7)
-                .with_threads(),
+                .uncounted(),
         );
     }
     contests
+}
+
+/// Where there is one CPU, only that.
+fn places() -> impl Iterator<Item = (&'static str, Place)> {
+    let all = [("two CPUs", Place::Two), ("one CPU", Place::One)];
+    all.into_iter().skip(usize::from(cpus().len() == 1))
 }
 
 #[derive(Clone, Copy)]
@@ -117,6 +117,12 @@ fn signal((producer, _): &Operation) {
 
 fn wait((_, fence): &Operation) {
     fence.wait().expect("no error");
+}
+
+/// On two CPUs if possible.
+pub(super) fn ours_anywhere() -> Contender {
+    let (_, place) = places().next().expect("there is a CPU");
+    ours(place)
 }
 
 fn ours(place: Place) -> Contender {

@@ -41,6 +41,7 @@ pub enum SeqnoOrder {
 }
 
 impl SeqnoOrder {
+    #[inline]
     pub(crate) fn is_later(self, this: u64, other: u64) -> Option<bool> {
         match self {
             SeqnoOrder::Bits64 => Some(this > other),

@@ -94,11 +94,13 @@ impl Fence {
     }
 
     /// The number of the context, unique in the process; 0 for a [stub](Self::signaled).
+    #[inline]
     pub fn context(&self) -> u64 {
         self.0.kind.context()
     }
 
     /// The position on the context's timeline.
+    #[inline]
     pub fn seqno(&self) -> u64 {
         self.0.seqno
     }
@@ -122,6 +124,7 @@ impl Fence {
     ///
     /// Contexts with 32-bit sequence numbers compare with wrap-around.
     #[doc(alias = "dma_fence_is_later")]
+    #[inline]
     pub fn is_later_than(&self, other: &Fence) -> Option<bool> {
         if self.context() != other.context() {
             return None;
@@ -142,6 +145,7 @@ impl Fence {
     }
 
     /// Does our signal say that the operation of `other` has ended, too? Not of one that was lost.
+    #[inline]
     pub(crate) fn supersedes(&self, other: &Fence) -> bool {
         other.life() != Life::Abandoned && self.is_later_than(other) == Some(true)
     }
@@ -153,6 +157,7 @@ impl Fence {
 
     /// Does the fence stand for others?
     #[doc(alias = "dma_fence_is_container")]
+    #[inline]
     pub fn is_container(&self) -> bool {
         self.0.kind.is_container()
     }

@@ -8,9 +8,11 @@
 //! bottom up:
 //!
 //! - [`grow`]: a list that only grows, so that a reader need not be waited for
-//! - [`debt`]: how a reader gets a count of a fence that a writer may be taking away
-//! - [`slot`]: one fence and its usage in one word
+//! - [`debt`]: how a reader uses a fence that a writer may be taking away
+//! - [`slot`]: one fence, its usage and whether it is known to have signaled in one word; how several are looked at
+//! - [`place`]: a slot, and whose fence it has, so that who adds one need not ask them all
 //! - [`table`]: all slots, and the count of their changes that tells a reader to start over
+//! - [`glance`]: reading if nothing changes meanwhile, without a handle of each fence
 //! - [`guard`]: what the holder of the update lock may change
 //!
 //! RESV-DROP: a handle that leaves an object is dropped, and a fence is asked, outside every lock of this
@@ -18,10 +20,12 @@
 
 mod context;
 mod debt;
+mod glance;
 mod grow;
 mod guard;
 mod iter;
 mod lock;
+mod place;
 mod queue;
 mod set;
 mod slot;
@@ -177,6 +181,7 @@ impl ReservationObject {
     /// see [`lock_in`](Self::lock_in).
     #[doc(alias = "dma_resv_lock")]
     #[track_caller]
+    #[inline]
     pub fn lock(&self) -> ReservationGuard<'_> {
         let held = contract::locks_reservation();
         ReservationGuard::new(self, self.lock.lock(), held)

@@ -66,11 +66,13 @@ const MOST: u32 = i32::MAX as u32;
 
 impl Counts {
     /// Of memory without a value.
+    #[inline]
     fn new() -> Counts {
         Counts(AtomicU64::new(WEAK))
     }
 
     /// There is a value now, with that many handles.
+    #[inline]
     fn fill(&self, handles: u32) {
         let added = u64::from(handles) * STRONG;
         if self.0.load(Ordering::Relaxed) == WEAK {
@@ -81,12 +83,14 @@ impl Counts {
         }
     }
 
+    #[inline]
     fn raise(&self) {
         if strong(self.0.fetch_add(STRONG, Ordering::Relaxed)) > MOST {
             abort();
         }
     }
 
+    #[inline]
     fn raise_weak(&self) {
         if weak(self.0.fetch_add(WEAK, Ordering::Relaxed)) > MOST {
             abort();
@@ -94,17 +98,20 @@ impl Counts {
     }
 
     /// False if there is no value any more, or not yet.
+    #[inline]
     fn raise_if_any(&self) -> bool {
         let more = |counts| (strong(counts) > 0).then_some(counts + STRONG);
         self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, more).is_ok()
     }
 
     /// Asked by who has a strong handle: nobody else has any handle?
+    #[inline]
     fn is_only(&self) -> bool {
         self.0.load(Ordering::Acquire) == ONLY
     }
 
     /// True if it was the last one: all that others did is visible.
+    #[inline]
     fn lower(&self) -> bool {
         if self.is_only() {
             // COUNT-ONLY
@@ -119,6 +126,7 @@ impl Counts {
     }
 
     /// True if it was the last one of both kinds: likewise.
+    #[inline]
     fn lower_weak(&self) -> bool {
         // COUNT-ONLY: it is gone with the memory.
         if self.0.load(Ordering::Acquire) == WEAK {
@@ -192,6 +200,11 @@ impl<T> Slot<T> {
 
     /// Puts the value in. Cannot fail and does not allocate.
     pub(crate) fn fill(self, value: T) -> Shared<T> {
+        self.fill_for(value, 1)
+    }
+
+    /// The first of so many handles; the others are the caller's to make.
+    fn fill_for(self, value: T, handles: u32) -> Shared<T> {
         let ptr = self.0.ptr;
         // The slot's weak count becomes the one that all strong handles hold together.
         core::mem::forget(self);
@@ -199,7 +212,7 @@ impl<T> Slot<T> {
         // reaches the value; the allocation is ours by the weak count.
         unsafe {
             (*ptr.as_ptr()).value.as_mut_ptr().write(value);
-            (*ptr.as_ptr()).counts.fill(1);
+            (*ptr.as_ptr()).counts.fill(handles);
         }
         Shared { ptr, _owns: PhantomData }
     }
@@ -211,6 +224,19 @@ impl<T> Shared<T> {
     /// Allocates and initialises in one step.
     pub(crate) fn new(value: T) -> Self {
         Slot::new().fill(value)
+    }
+
+    /// Allocates and initialises, for two who have it from the start.
+    pub(crate) fn new_pair(value: T) -> (Self, Self) {
+        let one = Slot::new().fill_for(value, 2);
+        let ptr = one.ptr;
+        (one, Shared { ptr, _owns: PhantomData })
+    }
+
+    /// Does nobody else have a handle of any kind? Then nobody ever will, unless we give one away.
+    #[inline]
+    pub(crate) fn is_only(&self) -> bool {
+        self.counted().counts.is_only()
     }
 
     fn counted(&self) -> &Counted<T> {
@@ -227,9 +253,13 @@ impl<T> Shared<T> {
 
     /// The handle as a thin pointer to the value, good for the whole allocation.
     pub(crate) fn into_raw(self) -> NonNull<T> {
-        let this = ManuallyDrop::new(self);
+        ManuallyDrop::new(self).as_raw()
+    }
+
+    /// As [`into_raw`](Self::into_raw), and the count stays ours: for the address.
+    pub(crate) fn as_raw(&self) -> NonNull<T> {
         // SAFETY: In bounds of a live allocation, so never null.
-        unsafe { NonNull::new_unchecked((&raw mut (*this.ptr.as_ptr()).value).cast()) }
+        unsafe { NonNull::new_unchecked((&raw mut (*self.ptr.as_ptr()).value).cast()) }
     }
 
     /// Takes back what [`into_raw`](Self::into_raw) gave.
@@ -258,6 +288,7 @@ impl<T> Shared<T> {
     }
 
     /// Tells values apart that are alive at the same time.
+    #[inline]
     pub(crate) fn address(&self) -> usize {
         self.ptr.addr().get()
     }
@@ -312,6 +343,7 @@ impl<T> Deref for Shared<T> {
 }
 
 impl<T> Clone for Shared<T> {
+    #[inline]
     fn clone(&self) -> Self {
         self.counted().counts.raise();
         Shared { ptr: self.ptr, _owns: PhantomData }

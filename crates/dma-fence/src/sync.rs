@@ -41,8 +41,7 @@ pub(crate) use native::*;
 mod native {
     pub(crate) use alloc::alloc as memory;
     pub(crate) use core::sync::atomic::{
-        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-        fence,
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 
     /// `core`'s cell behind loom's interface: access is a closure, so that a model can check it.
@@ -66,8 +65,7 @@ mod model {
     pub(crate) use loom::alloc as memory;
     pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-        fence,
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 
     pub(crate) fn current_thread() -> usize {
@@ -150,6 +148,18 @@ mod loom_mutex {
             self.0.lock().unwrap()
         }
     }
+}
+
+/// A `SeqCst` fence, where this thread has done a read-modify-write since what the fence is to order.
+///
+/// On x86 that was a full fence already, whatever ordering it asked for: a locked instruction. So there it is
+/// only the compiler that has to be told. Models and Miri go by the language's rules and get the fence.
+#[inline(always)]
+pub(crate) fn fence_after_rmw() {
+    #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), not(any(loom, miri))))]
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(not(all(any(target_arch = "x86", target_arch = "x86_64"), not(any(loom, miri)))))]
+    fence(Ordering::SeqCst);
 }
 
 /// How a loop that waits for another CPU spends its time.

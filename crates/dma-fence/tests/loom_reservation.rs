@@ -6,7 +6,7 @@
 
 use dma_fence::{
     AcquireContext, ContextKind, Deadlock, DriverFence, FenceContext, ReservationObject,
-    SeqnoOrder, Usage, lock_all,
+    ReservationStatus, SeqnoOrder, Usage, lock_all,
 };
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -197,6 +197,56 @@ fn idle_is_said_of_one_moment() {
         writer.join().unwrap();
         let old = signaler.join().unwrap();
         old.into_iter().for_each(|old| old.signal(Ok(())));
+        new.signal(Ok(()));
+    });
+}
+
+/// One who asks marks the fence as signaled. Another, who finds the mark and asks no fence, sees all that
+/// came before the signal.
+#[test]
+fn who_finds_a_mark_sees_what_came_before_the_signal() {
+    loom::model(|| {
+        let locked = Locked::new();
+        let producer = software().new_fence();
+        add(&locked.object, &producer, Usage::Write);
+        let signaler = thread::spawn({
+            let locked = locked.clone();
+            move || {
+                locked.visit();
+                producer.signal(Ok(()));
+            }
+        });
+        let marker = thread::spawn({
+            let locked = locked.clone();
+            move || {
+                locked.object.is_signaled(Usage::Write);
+            }
+        });
+        if locked.object.is_signaled(Usage::Write) {
+            locked.visit();
+        }
+        signaler.join().unwrap();
+        marker.join().unwrap();
+    });
+}
+
+/// Readers that take no handles, beside a change.
+#[test]
+fn a_glance_beside_a_replacement_is_right() {
+    loom::model(|| {
+        let (object, context) = (Arc::new(ReservationObject::new()), software());
+        let (old, new) = (context.new_fence(), context.new_fence());
+        add(&object, &old, Usage::Write);
+        let reader = thread::spawn({
+            let object = object.clone();
+            move || {
+                assert!(!object.is_signaled(Usage::Write));
+                assert!(matches!(object.status(Usage::Write), ReservationStatus::Pending));
+            }
+        });
+        add(&object, &new, Usage::Write);
+        old.signal(Ok(()));
+        reader.join().unwrap();
         new.signal(Ok(()));
     });
 }

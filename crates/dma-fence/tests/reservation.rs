@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Backend, OnPoll, hardware, in_time, lost};
+use common::{Backend, OnPoll, Random, hardware, in_time, lost, rounds};
 use dma_fence::{
     AddError, AllocError, ContextKind, DriverFence, Errno, Fence, FenceArray, FenceChain,
     FenceContext, FenceError, ReservationObject, ReservationStatus, SeqnoOrder, Usage, WaitError,
@@ -177,6 +177,93 @@ fn replacing_never_weakens_the_usage() {
     object.lock().add(&reader, Usage::Write).unwrap();
     assert_eq!(object.fences(Usage::Bookkeep).iter().filter(|f| f.same_fence(&reader)).count(), 1);
     signal(producers);
+}
+
+#[test]
+fn a_fence_that_is_there_beside_an_earlier_one_of_its_context_is_not_there_twice() {
+    let context = hardware();
+    let producers = [(); 2].map(|()| context.new_fence());
+    let [earlier, later] = producers.each_ref().map(DriverFence::fence);
+    let holds_both_once = |object: &ReservationObject| {
+        object.lock().add(&later, Usage::Write).unwrap();
+        holds(object, Usage::Write, &[&earlier, &later]);
+    };
+    // They got there one after the other,
+    let object = ReservationObject::new();
+    add(&object, &earlier, Usage::Write);
+    add(&object, &later, Usage::Read);
+    holds_both_once(&object);
+    // or the later one in the place of another context's.
+    let (object, other) = (ReservationObject::new(), hardware().new_fence());
+    add(&object, &earlier, Usage::Write);
+    add(&object, &other.fence(), Usage::Write);
+    object.lock().replace(other.context(), &later, Usage::Read).unwrap();
+    holds_both_once(&object);
+    signal(producers.into_iter().chain([other]));
+}
+
+#[test]
+fn a_fence_that_was_copied_beside_an_abandoned_one_of_its_context_is_not_there_twice() {
+    let (object, source, context) =
+        (ReservationObject::new(), ReservationObject::new(), hardware());
+    let (lost, later) = (lost(&context), context.new_fence());
+    add(&object, &lost, Usage::Write);
+    add(&source, &later.fence(), Usage::Write);
+    object.lock().copy_from(&source).unwrap();
+    context.declare_idle(Errno::EIO);
+    object.lock().add(&later.fence(), Usage::Write).unwrap();
+    holds(&object, Usage::Write, &[&lost, &later.fence()]);
+    later.signal(Ok(()));
+}
+
+/// Any sequence of additions: the fence is there then, once, no weaker than asked for, and at most one has gone,
+/// which it makes superfluous or which has signaled.
+#[test]
+fn whatever_is_added_only_one_that_is_superfluous_goes() {
+    let mut random = Random(3);
+    let unordered = SeqnoOrder::Unordered;
+    let contexts = [
+        hardware(),
+        hardware(),
+        FenceContext::new(ContextKind::Hardware, "test", "unordered", unordered),
+    ];
+    let object = ReservationObject::new();
+    let mut pending: Vec<DriverFence> = Vec::new();
+    for _ in 0..rounds(20_000, 200) {
+        if pending.len() < 6 || random.below(3) > 0 {
+            pending.push(contexts[random.below(3)].new_fence());
+        }
+        let usage = USAGES[random.below(4)];
+        let new = pending[random.below(pending.len())].fence();
+        let before = object.fences_with_usage(Usage::Bookkeep);
+        add(&object, &new, usage);
+        let after = object.fences_with_usage(Usage::Bookkeep);
+        let here: Vec<_> = after.iter().filter(|(fence, _)| fence.same_fence(&new)).collect();
+        assert!(
+            matches!(here[..], [(_, stands)] if *stands <= usage),
+            "{new} as {usage}: {here:?}"
+        );
+        let mut gone = before.iter().filter(|(old, as_)| {
+            !after.iter().any(|(fence, now)| fence.same_fence(old) && now <= as_)
+        });
+        if let Some((old, as_)) = gone.next() {
+            let superfluous = *as_ >= usage && new.is_later_than(old) == Some(true);
+            assert!(superfluous || old.is_signaled(), "{new} as {usage} for {old} as {as_}");
+        }
+        assert!(gone.next().is_none());
+        if random.below(2) == 0 {
+            pending.remove(random.below(pending.len())).signal(Ok(()));
+        }
+        signal(pending.drain(pending.len().min(12)..));
+        if random.below(50) == 0 {
+            drop(pending.remove(0));
+        }
+        if random.below(200) == 0 {
+            contexts.iter().for_each(|context| assert!(context.declare_idle(Errno::EIO) < 20));
+        }
+    }
+    contexts.iter().for_each(|context| assert!(context.declare_idle(Errno::EIO) < 20));
+    signal(pending);
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub(crate) fn run(args: &WatchArgs) -> Result<Watched, WatchError> {
 
 fn open(args: &WatchArgs) -> Result<Source, WatchError> {
     let Some(path) = &args.replay else {
-        return Ok(Source::Live(Live::create(args.buffer_size)?));
+        return Ok(Source::Live(Box::new(Live::create(args.buffer_size)?)));
     };
     let input = input::open(path)?;
     let speed = if args.once { Speed::Max } else { args.speed };

@@ -31,7 +31,7 @@ pub(super) enum Fed {
 
 /// One of the two.
 pub(super) enum Source {
-    Live(Live),
+    Live(Box<Live>),
     Replay(Box<Replay<Box<dyn Read>>>, Named),
 }
 

@@ -64,6 +64,14 @@ unsafe impl<F: Call> Node for ClosureNode<F> {
     fn fire(this: Shared<Self>, outcome: &Outcome) {
         // SAFETY: We are the drainer.
         let _keep = unsafe { this.swap_keep(None) };
+        if this.is_only() {
+            // Its registration is gone, so nobody can take it back or wait for its end.
+            // SAFETY: CLAIM-ONCE: there is nobody else.
+            if let Some(closure) = unsafe { this.take_closure() } {
+                closure.call(outcome);
+            }
+            return;
+        }
         if !this.header.claim.start() {
             return;
         }
@@ -99,21 +107,21 @@ pub(crate) fn register<F: Call>(
     if let Some(outcome) = fence.decided(interest) {
         return Err((closure, outcome));
     }
-    let node = Shared::new(ClosureNode {
+    let (node, ours) = Shared::new_pair(ClosureNode {
         header: Header::new::<ClosureNode<F>>(),
         closure: UnsafeCell::new(Some(closure)),
         keep: UnsafeCell::new(None),
     });
-    match fence.link(NodeRef::new(node.clone()), interest, || {}) {
+    match fence.link(NodeRef::new(node), interest, || {}) {
         Ok(()) => Ok(FenceCallback(Some(Registration {
             set_keep: set_keep::<F>,
-            node: NodeRef::new(node),
+            node: NodeRef::new(ours),
             interest,
             fence: fence.clone(),
         }))),
         Err(outcome) => {
             // SAFETY: Never registered, so nobody else has it; and it was put in just above.
-            let closure = unsafe { node.take_closure().unwrap_unchecked() };
+            let closure = unsafe { ours.take_closure().unwrap_unchecked() };
             Err((closure, outcome))
         }
     }

@@ -2,10 +2,9 @@
 
 use super::{Fence, Kind};
 use crate::callback::List;
-use crate::errno::Errno;
 use crate::ops::FenceOps;
 use crate::outcome::Signal;
-use crate::sync::{AtomicI32, AtomicU64, Life, Ordering, State, StateLock};
+use crate::sync::{AtomicU64, Ordering, State, StateLock};
 use crate::time::Timestamp;
 use crate::trace;
 use alloc::sync::Arc;
@@ -14,9 +13,8 @@ use alloc::sync::Arc;
 pub(crate) struct Inner {
     /// State and lock in one word, and what the lock guards.
     pub(crate) lock: StateLock<Guarded>,
-    /// 0 or the error number. With `timestamp`: written once, by whoever holds the lock and is about
-    /// to publish Signaled; read by those who have seen Signaled (invariant RESULT-BEFORE-STATE).
-    error: AtomicI32,
+    /// Written once, by whoever holds the lock and is about to publish Signaled; read by those who have
+    /// seen Signaled (invariant RESULT-BEFORE-STATE).
     timestamp: AtomicU64,
     pub(crate) seqno: u64,
     pub(crate) kind: Kind,
@@ -47,34 +45,25 @@ impl Inner {
 
     /// A fence that has signaled before anybody sees it.
     pub(crate) fn signaled(signal: Signal) -> Inner {
-        let inner = Inner::in_state(State::NEW.with_life(Life::Signaled), Kind::Stub, 0, None);
-        inner.record(signal);
+        let inner = Inner::in_state(State::NEW.signaled(signal.result), Kind::Stub, 0, None);
+        inner.record(signal.timestamp);
         inner
     }
 
     fn in_state(state: State, kind: Kind, seqno: u64, ops: Option<Arc<dyn FenceOps>>) -> Inner {
         let guarded = Guarded { callbacks: List::new(), ops, next_abandoned: None };
-        Inner {
-            lock: StateLock::new(state, guarded),
-            error: AtomicI32::new(0),
-            timestamp: AtomicU64::new(0),
-            seqno,
-            kind,
-        }
+        Inner { lock: StateLock::new(state, guarded), timestamp: AtomicU64::new(0), seqno, kind }
     }
 
     /// The caller holds the lock and is about to publish Signaled.
-    pub(super) fn record(&self, signal: Signal) {
-        let error = signal.result.err().map_or(0, Errno::raw);
-        self.error.store(error, Ordering::Relaxed);
-        self.timestamp.store(signal.timestamp.as_nanos(), Ordering::Relaxed);
+    pub(super) fn record(&self, timestamp: Timestamp) {
+        self.timestamp.store(timestamp.as_nanos(), Ordering::Relaxed);
     }
 
     /// The caller has seen Signaled.
     pub(crate) fn signal_record(&self) -> Signal {
-        let error = Errno::from_raw(self.error.load(Ordering::Relaxed));
         Signal {
-            result: error.map_or(Ok(()), Err),
+            result: self.lock.load().result(),
             timestamp: Timestamp::from_nanos(self.timestamp.load(Ordering::Relaxed)),
         }
     }

@@ -19,6 +19,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    #[inline]
     pub(crate) fn context(&self) -> u64 {
         match self {
             Kind::Plain(context) => context.id,
@@ -47,6 +48,7 @@ impl Kind {
         }
     }
 
+    #[inline]
     pub(crate) fn seqnos(&self) -> SeqnoOrder {
         match self {
             Kind::Plain(context) => context.seqnos,
@@ -56,6 +58,17 @@ impl Kind {
         }
     }
 
+    /// The context, and how its numbers compare, of what is no container.
+    #[inline]
+    pub(crate) fn timeline(&self) -> Option<(u64, SeqnoOrder)> {
+        match self {
+            Kind::Plain(context) => Some((context.id, context.seqnos)),
+            Kind::Stub => Some((0, SeqnoOrder::Unordered)),
+            Kind::Array(_) | Kind::Chain(_) => None,
+        }
+    }
+
+    #[inline]
     pub(crate) fn is_container(&self) -> bool {
         matches!(self, Kind::Array(_) | Kind::Chain(_))
     }

@@ -119,16 +119,15 @@ impl Fence {
         if !from.contains(&state.life()) {
             return false;
         }
-        let signal = Signal { result, timestamp };
-        self.0.record(signal);
+        self.0.record(timestamp);
         let callbacks = guard.callbacks.take();
         let ops = guard.ops.take();
-        guard.unlock_as(state.with_life(Life::Signaled));
+        guard.unlock_as(state.signaled(result));
         moment.signaled(&self.0, result);
         if state.life() == Life::Abandoned && !self.is_container() {
             lost::one_fewer();
         }
-        let outcome = Outcome::Signaled(signal);
+        let outcome = Outcome::Signaled(Signal { result, timestamp });
         match ops {
             None => drain::run(callbacks, outcome),
             // The backend goes before the callbacks run, and if its drop panics, they run all the same.
@@ -220,6 +219,7 @@ impl Fence {
     }
 
     /// Where the fence is in its life, as far as anybody has noticed: no hook and no member is asked.
+    #[inline]
     pub(crate) fn life(&self) -> Life {
         self.0.lock.load().life()
     }

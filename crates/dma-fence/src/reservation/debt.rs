@@ -1,158 +1,282 @@
-//! Debts: how a reader gets a handle of what a writer may be taking away.
+//! Debts: how a reader uses what a writer may be taking away.
 //!
-//! A reader that has read a pointer cannot raise the count behind it at once, for the last handle may go
-//! between the two. So it first *owes*: it writes the pointer into a cell that every writer looks at. A
-//! writer that has taken a handle out of its slot *pays* what is owed for it, before it drops the handle.
+//! A reader that has read a pointer cannot use it at once, for the last handle may go between the two. So it
+//! first *owes*: it writes down on a page, which every writer looks at, what it is going to use. A writer that
+//! has taken a handle out of its slot, and finds that a line owes for it, *parks* one at that line. It is
+//! dropped when the line no longer owes for it.
 //!
 //! ```text
-//!   Free ──incur (reader)──► Owed(p) ──settle (reader)──► Free
-//!                               │ pay (writer)              ▲
-//!                               └────► Paid(p) ──settle─────┘   and the reader drops the writer's count
+//!   page   Free ──take: first line──► Taken ──settle: first line, last──► Free     reader
+//!   line   null ──owe──► p ──settle──► null                                        reader
+//!   park   null ──park──► handle ──unpark──► null                                  writer ──► writer or reader
 //! ```
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
-//! | reader | incur: Free → Owed | Acquire; then a SeqCst fence | pay's fence |
-//! | writer | pay: looks | SeqCst fence, then Acquire | settle: what the reader raised comes before our drop |
-//! | writer | pay: Owed → Paid | Release; Acquire if it fails | settle |
-//! | reader | settle: Owed → Free | Release; Acquire if it fails | pay |
-//! | reader | settle: Paid → Free | Release | pay, incur |
+//! | reader | take: first line null → p | AcqRel | settle: what its lines owed for before |
+//! | reader | owe: another line null → p | Release | look: what it owed for before, by way of take |
+//! | reader | after all that it owes | SeqCst fence | look's fence |
+//! | reader | settle: line → null, the first one last | Release | look: what the reader did comes before the drop |
+//! | reader | looks at the park after that | SeqCst fence, then Relaxed | park's fence |
+//! | writer | look, after it has taken something out | SeqCst fence, then Acquire | the reader's first fence; settle |
+//! | anybody | park: any → handle | AcqRel; then a SeqCst fence | settle's fence; unpark; another park |
+//! | anybody | unpark: handle → null | Acquire | park |
 //!
-//! RESV-DEBT: of the two fences one is first. If it is the reader's, the writer sees the debt and pays
-//! it before it drops the handle. If it is the writer's, the reader's second look at the slot sees that the
-//! pointer has gone, and the reader leaves it alone. A debt is paid at most once, with a count that the
-//! writer raised while it had a handle; whoever takes Owed or Paid out of the cell knows which it was.
+//! RESV-DEBT: of the fences of a reader that owes and a writer that looks one is first. If it is the reader's, the
+//! writer sees the debt and parks a handle before it drops its own. If it is the writer's, the reader's second look
+//! at the slot sees that the pointer has gone, and the reader leaves it alone. Whoever has a handle in hand that
+//! was parked looks whether the line owes for it, and parks it again if so: who parked it had seen that debt, so
+//! he sees that debt, too, or a later line.
 //!
-//! The cell holds a pointer for the sake of its address: another value may live there by now. That is why
-//! Paid brings the payer's own pointer with it.
+//! Nothing stays parked: of the fences of a reader that settles and somebody who parks one is first. If it is the
+//! reader's, who parks sees that nothing is owed, and unparks; else the reader sees what is parked.
 #![allow(unsafe_code)]
 
 use super::grow::GrowList;
 use crate::shared::Shared;
-use crate::sync::{AtomicPtr, Backoff, Ordering, fence};
+use crate::sync::{AtomicPtr, Backoff, Ordering, fence, fence_after_rmw};
 use core::ptr::{self, NonNull};
 
-/// Cells that an object brings along: readers that are between two instructions at once.
-const INLINE: usize = if cfg!(loom) { 1 } else { 4 };
-/// Cells that are added when those are all in use.
-const BLOCK: usize = if cfg!(loom) { 1 } else { 16 };
-
-const PAID: usize = 1;
+/// Pages that an object brings along: readers that are between two instructions at once.
+const INLINE: usize = if cfg!(loom) { 1 } else { 2 };
+/// Pages that are added when those are all taken.
+const BLOCK: usize = if cfg!(loom) { 1 } else { 4 };
+/// What a reader may owe for at once.
+pub(super) const LINES: usize = if cfg!(loom) { 2 } else { 8 };
 
 pub(super) struct Debts<T> {
-    first: [Cell<T>; INLINE],
-    more: GrowList<[Cell<T>; BLOCK]>,
+    first: [Page<T>; INLINE],
+    more: GrowList<[Page<T>; BLOCK]>,
 }
 
-/// Null, a pointer that is owed for, or one with [`PAID`].
-struct Cell<T>(AtomicPtr<T>);
+/// It is free if its first line owes for nothing.
+struct Page<T>([Line<T>; LINES]);
 
-impl<T> Cell<T> {
-    fn new(value: *mut T) -> Self {
-        Cell(AtomicPtr::new(value))
+struct Line<T> {
+    /// For the sake of its address: by the time that somebody looks another value may live there.
+    owes: AtomicPtr<T>,
+    /// Null, or a count of what is here.
+    park: AtomicPtr<T>,
+}
+
+impl<T> Line<T> {
+    fn owing(value: *mut T) -> Self {
+        Line { owes: AtomicPtr::new(value), park: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    fn incur(&self, value: *mut T) -> bool {
-        let free = ptr::null_mut();
-        self.0.load(Ordering::Relaxed).is_null()
-            && self.0.compare_exchange(free, value, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    #[inline]
+    fn is_free(&self) -> bool {
+        self.owes.load(Ordering::Acquire).is_null()
     }
 
-    /// Gives the debtor a count of `held`, if it owes for that.
-    fn pay(&self, held: &Shared<T>) {
-        let seen = self.0.load(Ordering::Acquire);
-        if seen.addr() != ptr::from_ref::<T>(held).addr() {
-            return;
-        }
-        let count = held.clone().into_raw();
-        let paid = count.as_ptr().map_addr(|addr| addr | PAID);
-        if self.0.compare_exchange(seen, paid, Ordering::Release, Ordering::Acquire).is_err() {
-            // SAFETY: Raised two lines above, and nobody has been given it.
-            drop(unsafe { Shared::from_raw(count) });
-        }
+    #[inline]
+    fn owes_for(&self, address: usize) -> bool {
+        self.owes.load(Ordering::Acquire).addr() == address
     }
 
-    /// Empties the cell. If the debt was paid, the count it was paid with.
-    fn settle(&self, owed: *mut T) -> Option<Shared<T>> {
-        let free = ptr::null_mut();
-        match self.0.compare_exchange(owed, free, Ordering::Release, Ordering::Acquire) {
-            Ok(_) => None,
-            Err(paid) => {
-                self.0.store(free, Ordering::Release);
-                let count = NonNull::new(paid.map_addr(|addr| addr & !PAID))?;
-                // SAFETY: RESV-DEBT: the cell is ours until it is free, so this is a payment, and the
-                // only one.
-                Some(unsafe { Shared::from_raw(count) })
+    /// Lets go of a handle that has left its slot: drops it as soon as the line does not owe for it.
+    #[cold]
+    fn let_go(&self, handle: Shared<T>) {
+        let mut in_hand = Some(handle);
+        while let Some(handle) = in_hand.take() {
+            let address = Shared::as_raw(&handle).addr().get();
+            if self.owes_for(address) {
+                let before = self.park.swap(handle.into_raw().as_ptr(), Ordering::AcqRel);
+                // SAFETY: RESV-DEBT: what was parked is ours now.
+                let before = NonNull::new(before).map(|raw| unsafe { Shared::from_raw(raw) });
+                // Of two handles of one value one is enough.
+                in_hand = before.filter(|before| before.as_raw().addr().get() != address);
+            } else {
+                drop(handle);
             }
+            if in_hand.is_none() {
+                fence(Ordering::SeqCst);
+                in_hand = self.unpark();
+            }
+        }
+    }
+
+    /// What is parked, if the line does not owe for it.
+    #[inline]
+    fn unpark(&self) -> Option<Shared<T>> {
+        let parked = NonNull::new(self.park.load(Ordering::Relaxed))?;
+        if self.owes_for(parked.addr().get()) {
+            return None;
+        }
+        let taken = NonNull::new(self.park.swap(ptr::null_mut(), Ordering::Acquire))?;
+        // SAFETY: RESV-DEBT: what was parked is ours now.
+        Some(unsafe { Shared::from_raw(taken) })
+    }
+}
+
+impl<T> Drop for Line<T> {
+    fn drop(&mut self) {
+        debug_assert!(
+            self.park.load(Ordering::Relaxed).is_null(),
+            "RESV-DEBT: nothing stays parked"
+        );
+    }
+}
+
+impl<T> Page<T> {
+    /// With a first line that owes for `value`, if it is not null: taken.
+    fn new(value: *mut T) -> Self {
+        let mut first = Some(value);
+        Page([(); LINES].map(|()| Line::owing(first.take().unwrap_or(ptr::null_mut()))))
+    }
+
+    #[inline]
+    fn take(&self, value: *mut T) -> bool {
+        let [first, ..] = &self.0;
+        let free = ptr::null_mut();
+        first.owes.load(Ordering::Relaxed).is_null()
+            && first.owes.compare_exchange(free, value, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Parks a handle at every line that owes for `held`.
+    #[inline]
+    fn pay(&self, held: &Shared<T>) {
+        let [first, ..] = &self.0;
+        if !first.is_free() {
+            let address = held.as_raw().addr().get();
+            let owing = self.0.iter().filter(|line| line.owes_for(address));
+            owing.for_each(|line| line.let_go(held.clone()));
         }
     }
 }
 
 impl<T> Debts<T> {
     pub(super) fn new() -> Self {
-        const { assert!(align_of::<T>() > PAID) };
-        Debts { first: [(); INLINE].map(|()| Cell::new(ptr::null_mut())), more: GrowList::new() }
+        Debts { first: [(); INLINE].map(|()| Page::new(ptr::null_mut())), more: GrowList::new() }
     }
 
-    fn cells(&self) -> impl Iterator<Item = &Cell<T>> {
+    fn pages(&self) -> impl Iterator<Item = &Page<T>> {
         self.first.iter().chain(self.more.iter().flatten())
     }
 
     #[cfg(all(test, loom))]
-    pub(super) fn number_of_cells(&self) -> usize {
-        self.cells().count()
+    pub(super) fn number_of_pages(&self) -> usize {
+        self.pages().count()
     }
 
-    /// The reader owes for `value`. Where the slot still has it *after* this, it may be raised.
-    pub(super) fn incur(&self, value: *mut T) -> Debt<'_, T> {
-        let cell = self.owing_cell(value);
-        fence(Ordering::SeqCst);
-        Debt { cell, owed: value }
+    /// The reader owes for `value`, and may owe for more.
+    #[inline]
+    pub(super) fn owe(&self, value: *mut T) -> Debt<'_, T> {
+        let [first, ..] = &self.first;
+        let page = if first.take(value) { first } else { self.taken_page(value) };
+        Debt { page, lines: 1 }
     }
 
-    fn owing_cell(&self, value: *mut T) -> &Cell<T> {
+    fn taken_page(&self, value: *mut T) -> &Page<T> {
         let mut backoff = Backoff::new();
         loop {
-            if let Some(cell) = self.cells().find(|cell| cell.incur(value)) {
-                return cell;
+            if let Some(page) = self.pages().find(|page| page.take(value)) {
+                return page;
             }
-            let mut values = [ptr::null_mut(); BLOCK];
-            values[0] = value;
-            match self.more.push(values.map(Cell::new)) {
-                Ok(cells) => return &cells[0],
-                // Each cell is in use for a few instructions, so waiting for one is short.
+            let mut first = Some(value);
+            let block = [(); BLOCK].map(|()| Page::new(first.take().unwrap_or(ptr::null_mut())));
+            match self.more.push(block) {
+                Ok(pages) => return &pages[0],
+                // Each page is taken for a few instructions, so waiting for one is short.
                 Err(_) => backoff.snooze(),
             }
         }
     }
 
-    /// Pays every reader that owes for `held`, which has left its slot. It may be dropped afterwards.
-    pub(super) fn pay(&self, held: &Shared<T>) {
-        fence(Ordering::SeqCst);
-        self.cells().for_each(|cell| cell.pay(held));
+    /// Pays every reader that owes for `held`, which left its slot before a fence that came before this.
+    #[inline]
+    fn pay(&self, held: &Shared<T>) {
+        self.first.iter().for_each(|page| page.pay(held));
+        self.more.iter().flatten().for_each(|page| page.pay(held));
     }
 }
 
-/// A debt of this reader; its drop settles it.
+/// What left its slot last, until everybody who owes for it is paid.
+pub(super) struct Left<'a, T> {
+    debts: &'a Debts<T>,
+    value: Option<Shared<T>>,
+}
+
+impl<'a, T> Left<'a, T> {
+    /// # Safety
+    /// This thread does a read-modify-write between the last change of a slot whose value is put here, and the
+    /// drop of this.
+    #[inline]
+    pub(super) unsafe fn new(debts: &'a Debts<T>) -> Self {
+        Left { debts, value: None }
+    }
+
+    /// Takes what has left its slot; lets go of what came before.
+    #[inline]
+    pub(super) fn put(&mut self, value: Option<Shared<T>>) {
+        if self.value.is_some() {
+            self.let_go();
+        }
+        self.value = value;
+    }
+
+    #[cold]
+    fn let_go(&mut self) {
+        fence(Ordering::SeqCst);
+        self.value.take().inspect(|value| self.debts.pay(value));
+    }
+}
+
+impl<T> Drop for Left<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take() {
+            fence_after_rmw();
+            self.debts.pay(&value);
+        }
+    }
+}
+
+/// What this reader owes for; its drop settles it.
 pub(super) struct Debt<'a, T> {
-    cell: &'a Cell<T>,
-    owed: *mut T,
+    page: &'a Page<T>,
+    lines: usize,
 }
 
 impl<T> Debt<'_, T> {
-    /// Turns the debt into a handle.
-    ///
-    /// # Safety
-    /// `value` came out of the slot after the debt was incurred, with the address that is owed for.
-    pub(super) unsafe fn redeem(self, value: NonNull<T>) -> Shared<T> {
-        // SAFETY: RESV-DEBT: the slot had it after our fence, so whoever takes it out sees the debt, and
-        // drops its handle after it has paid; raised before the debt is settled, at the end of this.
-        unsafe { Shared::raise(value) }
+    /// Owes for one more, at most [`LINES`] in all.
+    #[inline]
+    pub(super) fn owe(&mut self, value: *mut T) {
+        self.page.0[self.lines].owes.store(value, Ordering::Release);
+        self.lines += 1;
+    }
+
+    /// The address that a line owes for.
+    #[inline]
+    pub(super) fn owes(&self, line: usize) -> usize {
+        self.page.0[line].owes.load(Ordering::Relaxed).addr()
+    }
+
+    /// What a slot has *after* this, and was owed for before, is there until the debt is settled.
+    #[inline]
+    pub(super) fn fence(&self) {
+        if self.lines == 1 {
+            // Taking the page was one, and all.
+            fence_after_rmw();
+        } else {
+            fence(Ordering::SeqCst);
+        }
     }
 }
 
 impl<T> Drop for Debt<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        drop(self.cell.settle(self.owed));
+        let lines = &self.page.0[..self.lines];
+        for line in &lines[1..] {
+            line.owes.store(ptr::null_mut(), Ordering::Release);
+        }
+        lines[0].owes.swap(ptr::null_mut(), Ordering::Release);
+        fence_after_rmw();
+        for line in lines {
+            if let Some(handle) = line.unpark() {
+                line.let_go(handle);
+            }
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Changing a reservation object.
 
 use super::lock::UpdateGuard;
-use super::table::{FenceSlot, Held, Writer};
+use super::place::Place;
+use super::table::{Held, Writer};
 use super::{AddError, ReservationObject, ReservationView, Usage};
+use crate::context::SeqnoOrder;
 use crate::contract;
 use crate::fence::Fence;
 use crate::shared::AllocError;
@@ -15,7 +17,7 @@ use core::ops::Deref;
 ///
 /// # Context
 /// Locks, waits and hooks that are reached from between the lock and the drop are the caller's affair. A
-/// handle that leaves the object is dropped before the method returns.
+/// handle that leaves the object is dropped by the next change, or after the unlock.
 ///
 /// ```
 /// use dma_fence::{AddError, FenceContext, ReservationObject, Usage};
@@ -40,14 +42,15 @@ use core::ops::Deref;
 #[must_use = "the object is unlocked when this is dropped"]
 pub struct ReservationGuard<'a> {
     view: &'a ReservationView,
-    writer: Writer<'a>,
     reserved: usize,
-    /// Dropped after all that needs it.
     _update: UpdateGuard<'a>,
     _held: contract::Held,
+    /// Dropped after the unlock, which is what it needs before it lets go of what left last.
+    writer: Writer<'a>,
 }
 
 impl<'a> ReservationGuard<'a> {
+    #[inline]
     pub(super) fn new(
         object: &'a ReservationObject,
         update: UpdateGuard<'a>,
@@ -55,9 +58,9 @@ impl<'a> ReservationGuard<'a> {
     ) -> Self {
         let view = &object.view;
         #[allow(unsafe_code, reason = "the one place where the lock becomes the right to change")]
-        // SAFETY: RESV-WRITER: `update` is this object's lock, kept for as long as the writer is.
+        // SAFETY: RESV-WRITER: `update` is this object's lock, held until both are dropped, it before the writer.
         let writer = unsafe { view.writer() };
-        ReservationGuard { view, writer, reserved: 0, _update: update, _held: held }
+        ReservationGuard { view, reserved: 0, _update: update, _held: held, writer }
     }
 
     /// Makes room so that `slots` more fences can be added before the guard goes.
@@ -68,6 +71,7 @@ impl<'a> ReservationGuard<'a> {
     /// # Context
     /// Allocates, unless slots are free. The memory stays with the object.
     #[doc(alias = "dma_resv_reserve_fences")]
+    #[inline]
     pub fn reserve(&mut self, slots: usize) -> Result<(), AllocError> {
         let reserved = self.reserved.checked_add(slots).ok_or(AllocError)?;
         self.writer.make_room(reserved)?;
@@ -85,26 +89,45 @@ impl<'a> ReservationGuard<'a> {
     /// # Context
     /// Allocates nothing and asks no hook: its callbacks would run under the update lock.
     #[doc(alias = "dma_resv_add_fence")]
+    #[inline]
     pub fn add(&mut self, fence: &Fence, usage: Usage) -> Result<(), AddError> {
-        if fence.is_container() {
-            return Err(AddError::Container);
+        let (context, seqnos) = fence.0.kind.timeline().ok_or(AddError::Container)?;
+        let gives_way = |old: Held<'_>| makes_superfluous(fence, usage, seqnos, &old);
+        match self.writer.only_place_of(context) {
+            Some(place) if self.writer.peek(place).is_some_and(gives_way) => {
+                self.writer.set(place, Some((fence.clone(), usage)));
+                Ok(())
+            }
+            _ => self.add_somewhere(fence, usage, context, seqnos),
         }
-        if let Some(slot) = self.slot_of(fence) {
-            self.put(slot, fence, usage);
+    }
+
+    /// Looks at all places.
+    fn add_somewhere(
+        &mut self,
+        fence: &Fence,
+        usage: Usage,
+        context: u64,
+        seqnos: SeqnoOrder,
+    ) -> Result<(), AddError> {
+        if let Some(place) = self.place_of(fence) {
+            self.put(place, fence, usage);
+            self.writer.recount(context);
             return Ok(());
         }
         let superfluous = self
             .writer
-            .find(|old| old.usage >= usage && fence.supersedes(old))
+            .find_of(context, |old| makes_superfluous(fence, usage, seqnos, old))
             .or_else(|| self.writer.find(|old| old.life() == Life::Signaled));
-        let slot = match superfluous {
-            Some(slot) => slot,
+        let place = match superfluous {
+            Some(place) => place,
             None => {
                 self.reserved = self.reserved.checked_sub(1).ok_or(AddError::NoSlot)?;
-                self.writer.free_slot().ok_or(AddError::NoSlot)?
+                self.writer.free_place(context).ok_or(AddError::NoSlot)?
             }
         };
-        self.writer.set(slot, Some((fence.clone(), usage)));
+        self.assign(place, Some((fence.clone(), usage)));
+        self.writer.recount(context);
         Ok(())
     }
 
@@ -125,17 +148,16 @@ impl<'a> ReservationGuard<'a> {
         if fence.is_container() {
             return Err(AddError::Container);
         }
-        let goes = |old: &Held<'_>| {
-            old.context() == context && old.life() != Life::Abandoned && !old.same_fence(fence)
-        };
-        let Some(first) = self.writer.find(goes) else { return Ok(()) };
-        match self.slot_of(fence) {
-            Some(slot) => self.put(slot, fence, usage),
-            None => self.writer.set(first, Some((fence.clone(), usage))),
+        let goes = |old: &Held<'_>| old.life() != Life::Abandoned && !old.same_fence(fence);
+        let Some(first) = self.writer.find_of(context, goes) else { return Ok(()) };
+        match self.place_of(fence) {
+            Some(place) => self.put(place, fence, usage),
+            None => self.assign(first, Some((fence.clone(), usage))),
         }
-        while let Some(slot) = self.writer.find(goes) {
-            self.writer.set(slot, None);
+        while let Some(place) = self.writer.find_of(context, goes) {
+            self.assign(place, None);
         }
+        self.writer.recount(fence.context());
         Ok(())
     }
 
@@ -158,42 +180,57 @@ impl<'a> ReservationGuard<'a> {
         let ours = self.removable(&theirs)?;
         let room = self.reserved.checked_add(theirs.len()).ok_or(AllocError)?;
         self.writer.make_room(room)?;
+        self.writer.forget_who_is_alone();
         for (fence, usage) in theirs {
             // There is room.
-            let Some(slot) = self.writer.free_slot() else { break };
-            self.writer.set(slot, Some((fence, usage)));
+            let Some(place) = self.writer.free_place(fence.context()) else { break };
+            self.assign(place, Some((fence, usage)));
         }
-        for slot in ours {
-            self.writer.set(slot, None);
+        for place in ours {
+            self.assign(place, None);
         }
         Ok(())
     }
 
-    /// The slots that have to be emptied once `theirs` are in: all but those of abandoned fences.
-    fn removable(&self, theirs: &[(Fence, Usage)]) -> Result<Vec<&'a FenceSlot>, AllocError> {
-        let mut slots = Vec::new();
-        for slot in self.writer.slots() {
-            let Some(held) = self.writer.peek(slot) else { continue };
+    /// The places that have to be emptied once `theirs` are in: all but those of abandoned fences.
+    fn removable(&self, theirs: &[(Fence, Usage)]) -> Result<Vec<&'a Place>, AllocError> {
+        let mut places = Vec::new();
+        for place in self.writer.places() {
+            let Some(held) = self.writer.peek(place) else { continue };
             let comes_again = theirs.iter().any(|(fence, _)| fence.same_fence(&held));
             if comes_again || held.life() != Life::Abandoned {
-                slots.try_reserve(1).map_err(|_| AllocError)?;
-                slots.push(slot);
+                places.try_reserve(1).map_err(|_| AllocError)?;
+                places.push(place);
             }
         }
-        Ok(slots)
+        Ok(places)
     }
 
-    fn slot_of(&self, fence: &Fence) -> Option<&'a FenceSlot> {
-        self.writer.find(|old| old.same_fence(fence))
+    fn place_of(&self, fence: &Fence) -> Option<&'a Place> {
+        self.writer.find_of(fence.context(), |old| old.same_fence(fence))
     }
 
-    /// The fence is in the slot already: its usage may become stronger, not weaker.
-    fn put(&mut self, slot: &'a FenceSlot, fence: &Fence, usage: Usage) {
-        let stronger = self.writer.peek(slot).is_none_or(|held| usage < held.usage);
+    /// The fence is in the place already: its usage may become stronger, not weaker.
+    fn put(&mut self, place: &'a Place, fence: &Fence, usage: Usage) {
+        let stronger = self.writer.peek(place).is_none_or(|held| usage < held.usage);
         if stronger {
-            self.writer.set(slot, Some((fence.clone(), usage)));
+            self.writer.set(place, Some((fence.clone(), usage)));
         }
     }
+
+    /// A change of whose place it is.
+    fn assign(&mut self, place: &'a Place, new: Option<(Fence, Usage)>) {
+        self.writer.assign(place, new.as_ref().map(|(fence, _)| fence.context()));
+        self.writer.set(place, new);
+    }
+}
+
+/// Does the new fence say all that `old`, which is of its context, says?
+#[inline]
+fn makes_superfluous(new: &Fence, usage: Usage, seqnos: SeqnoOrder, old: &Held<'_>) -> bool {
+    old.usage >= usage
+        && old.life() != Life::Abandoned
+        && seqnos.is_later(new.seqno(), old.seqno()) == Some(true)
 }
 
 impl Deref for ReservationGuard<'_> {

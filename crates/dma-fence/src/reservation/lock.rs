@@ -87,12 +87,18 @@ impl UpdateLock {
         self.take(plain()).then(|| UpdateGuard::new(self))
     }
 
+    #[inline]
     pub(super) fn lock(&self) -> UpdateGuard<'_> {
         if !self.take(plain()) {
-            // One without a context cannot be told to back off.
-            let _ = self.wait(plain(), next_ticket(), Sleeper::current(), None);
+            self.wait_without_context();
         }
         UpdateGuard::new(self)
+    }
+
+    #[cold]
+    fn wait_without_context(&self) {
+        // It cannot be told to back off.
+        let _ = self.wait(plain(), next_ticket(), Sleeper::current(), None);
     }
 
     pub(super) fn lock_in(&self, context: &AcquireContext) -> Result<UpdateGuard<'_>, Deadlock> {
@@ -111,6 +117,7 @@ impl UpdateLock {
         Ok(UpdateGuard::new(self))
     }
 
+    #[inline]
     fn take(&self, me: *mut ContextInner) -> bool {
         let free = ptr::null_mut();
         self.word.compare_exchange(free, me, Ordering::AcqRel, Ordering::Relaxed).is_ok()
@@ -175,7 +182,17 @@ impl UpdateLock {
         }
     }
 
+    #[inline]
     fn release(&self) {
+        let free = ptr::null_mut();
+        // It fails if there is a context, or somebody who waits.
+        if self.word.compare_exchange(plain(), free, Ordering::Release, Ordering::Relaxed).is_err()
+        {
+            self.release_otherwise();
+        }
+    }
+
+    fn release_otherwise(&self) {
         let mut held = self.word.load(Ordering::Relaxed);
         let free = ptr::null_mut();
         let freed = !is_queued(held)
@@ -224,12 +241,14 @@ pub(super) struct UpdateGuard<'a> {
 unsafe impl Sync for UpdateGuard<'_> {}
 
 impl<'a> UpdateGuard<'a> {
+    #[inline]
     fn new(lock: &'a UpdateLock) -> Self {
         UpdateGuard { lock, _not_send: PhantomData }
     }
 }
 
 impl Drop for UpdateGuard<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.lock.release();
     }

@@ -1,38 +1,68 @@
 //! One place of a reservation object: a fence and its usage in one word.
 //!
-//! RESV-SLOT: a slot is null or owns one count of the fence it points to; the low two bits are the usage.
-//! So one swap changes both at once, and no reader finds the one without the other, or neither. All
-//! slots of an object are read and swapped with that object's [`Debts`].
+//! RESV-SLOT: a slot is null or owns one count of the fence it points to; the low two bits are the usage, and
+//! the third is [`SIGNALED`]. So one store changes all at once, and no reader finds the one without the other,
+//! or neither. All slots of an object are read and changed with that object's [`Debts`].
+//!
+//! RESV-MARK: SIGNALED is set by whoever has seen that the fence has signaled, which is final. Whoever finds it
+//! set need not ask the fence, so need not touch it. What a slot holds, and so who may change it, is not changed by it.
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
-//! | holder of the update lock | swap | Release | second look; `still`: the change that it is part of |
-//! | reader | first look | Relaxed | nothing: an address, or nothing, which `still` answers for |
-//! | reader | second look | Acquire | swap: the fence |
+//! | holder of the update lock | replace: load, store | Relaxed, Release | second look; `still`: the change that it is part of |
+//! | reader | mark: no SIGNALED → SIGNALED | Release | `still`: what came before the signal |
+//! | reader | first look | Relaxed | nothing: an address, a mark or nothing, which `still` answers for |
+//! | reader | second look | Acquire | replace: the fence, also over marks, which are read-modify-writes |
 //! | holder of the update lock | peek | Relaxed | nothing: the update lock |
+//!
+//! A mark between the load and the store of a replacement is lost, and does not matter: it was of the old fence.
 #![allow(unsafe_code)]
 
 use super::Usage;
-use super::debt::Debts;
+use super::debt::{Debt, Debts, LINES, Left};
 use crate::shared::Shared;
 use crate::sync::{AtomicPtr, Ordering};
 use core::mem::ManuallyDrop;
+use core::ops::Deref;
 use core::ptr::{self, NonNull};
 
 const USAGE: usize = 0b11;
+/// The fence is known to have signaled.
+const SIGNALED: usize = 0b100;
+
+/// What a reader asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) last: Usage,
+    /// Also what is marked [`SIGNALED`].
+    pub(super) signaled: bool,
+}
+
+impl Wanted {
+    #[inline]
+    fn includes<T>(self, word: *mut T) -> bool {
+        !word.is_null()
+            && word.addr() & USAGE <= self.last as usize
+            && (self.signaled || word.addr() & SIGNALED == 0)
+    }
+}
 
 pub(super) struct Slot<T>(AtomicPtr<T>);
 
-/// What a slot's word says.
-fn parts<T>(word: *mut T) -> Option<(NonNull<T>, Usage)> {
-    let value = NonNull::new(word.map_addr(|addr| addr & !USAGE))?;
-    let usage = match word.addr() & USAGE {
+/// What a slot's word, which is not null, points to.
+#[inline]
+fn value<T>(word: *mut T) -> *mut T {
+    word.map_addr(|addr| addr & !(USAGE | SIGNALED))
+}
+
+#[inline]
+fn usage<T>(word: *mut T) -> Usage {
+    match word.addr() & USAGE {
         0 => Usage::Kernel,
         1 => Usage::Write,
         2 => Usage::Read,
         _ => Usage::Bookkeep,
-    };
-    Some((value, usage))
+    }
 }
 
 fn word<T>(value: NonNull<T>, usage: Usage) -> *mut T {
@@ -42,12 +72,12 @@ fn word<T>(value: NonNull<T>, usage: Usage) -> *mut T {
 /// The count that a slot had of what its word, no longer there, points to.
 fn owned<T>(word: *mut T) -> Option<Shared<T>> {
     // SAFETY: RESV-SLOT: the word has left the slot, and the count with it.
-    parts(word).map(|(value, _)| unsafe { Shared::from_raw(value) })
+    NonNull::new(value(word)).map(|value| unsafe { Shared::from_raw(value) })
 }
 
 impl<T> Slot<T> {
     pub(super) fn empty() -> Self {
-        const { assert!(align_of::<T>() > USAGE) };
+        const { assert!(align_of::<T>() > (USAGE | SIGNALED)) };
         Slot(AtomicPtr::new(ptr::null_mut()))
     }
 
@@ -55,44 +85,72 @@ impl<T> Slot<T> {
         self.0.load(Ordering::Relaxed).is_null()
     }
 
-    /// A handle of what is here, if its usage is at or before `last`.
-    pub(super) fn get(&self, last: Usage, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
-        let mut seen = self.0.load(Ordering::Relaxed);
+    /// What is here, if it is wanted: an address.
+    #[inline]
+    fn first_look(&self, wanted: Wanted) -> Option<*mut T> {
+        let word = self.0.load(Ordering::Relaxed);
+        wanted.includes(word).then(|| value(word))
+    }
+
+    /// What is here, if it is wanted and the debt's line owes for it. What was here and has come again is as
+    /// good as what never left.
+    #[inline]
+    fn second_look<'a>(
+        &self,
+        wanted: Wanted,
+        debt: &'a Debt<'_, T>,
+        line: usize,
+    ) -> Option<Seen<'a, T>> {
+        let word = self.0.load(Ordering::Acquire);
+        let is_owed = wanted.includes(word) && value(word).addr() == debt.owes(line);
+        is_owed.then_some(Seen { word, _debt: debt })
+    }
+
+    /// A handle of what is here, if it is wanted.
+    #[inline]
+    pub(super) fn get(&self, wanted: Wanted, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
         loop {
-            let (value, _) = parts(seen).filter(|(_, usage)| *usage <= last)?;
-            let debt = debts.incur(value.as_ptr());
-            let again = self.0.load(Ordering::Acquire);
-            // What was here and has come again is as good as what never left: it is here now.
-            if again == seen {
-                let (value, usage) = parts(again)?;
-                // SAFETY: RESV-SLOT: the slot owned a count of it after the debt was incurred.
-                return Some((unsafe { debt.redeem(value) }, usage));
+            let debt = debts.owe(self.first_look(wanted)?);
+            debt.fence();
+            if let Some(seen) = self.second_look(wanted, &debt, 0) {
+                return Some((seen.handle(), seen.usage()));
             }
-            seen = again;
         }
     }
 
-    /// Puts something in, or nothing; what was here before, which nobody owes for any more.
-    #[must_use = "drop it where the change has been counted"]
-    pub(super) fn swap(
-        &self,
-        new: Option<(Shared<T>, Usage)>,
-        debts: &Debts<T>,
-    ) -> Option<Shared<T>> {
+    /// `value` has signaled, as the caller has seen: nobody has to ask it again while it is here.
+    pub(super) fn mark_signaled(&self, value: &Shared<T>, usage: Usage) {
+        self.mark(word(value.as_raw(), usage));
+    }
+
+    fn mark(&self, word: *mut T) {
+        let marked = word.map_addr(|addr| addr | SIGNALED);
+        // If it fails something else is here, or somebody was first.
+        let _ = self.0.compare_exchange(word, marked, Ordering::Release, Ordering::Relaxed);
+    }
+
+    /// Puts something in, or nothing; what was here before goes to `left`.
+    ///
+    /// # Safety
+    /// The caller has the update lock.
+    #[inline]
+    pub(super) unsafe fn replace(&self, new: Option<(Shared<T>, Usage)>, left: &mut Left<'_, T>) {
         let new = new.map_or(ptr::null_mut(), |(value, usage)| word(value.into_raw(), usage));
-        let old = owned(self.0.swap(new, Ordering::Release))?;
-        debts.pay(&old);
-        Some(old)
+        // Not a swap, which is dear: nobody else changes what is here but for the mark.
+        let old = self.0.load(Ordering::Relaxed);
+        self.0.store(new, Ordering::Release);
+        left.put(owned(old));
     }
 
     /// What is here, without a count of one's own.
     ///
     /// # Safety
-    /// The caller has the update lock, and does not swap the slot while the result is in use.
+    /// The caller has the update lock, and does not replace what is here while the result is in use.
     pub(super) unsafe fn peek(&self) -> Option<(ManuallyDrop<Shared<T>>, Usage)> {
-        let (value, usage) = parts(self.0.load(Ordering::Relaxed))?;
+        let word = self.0.load(Ordering::Relaxed);
+        let value = NonNull::new(value(word))?;
         // SAFETY: RESV-SLOT: the slot's count stays where it is, by contract.
-        Some((ManuallyDrop::new(unsafe { Shared::from_raw(value) }), usage))
+        Some((ManuallyDrop::new(unsafe { Shared::from_raw(value) }), usage(word)))
     }
 }
 
@@ -102,13 +160,95 @@ impl<T> Drop for Slot<T> {
     }
 }
 
+/// What a slot had after a debt had been incurred for it, until that is settled.
+pub(super) struct Seen<'a, T> {
+    word: *mut T,
+    _debt: &'a Debt<'a, T>,
+}
+
+impl<T> Seen<'_, T> {
+    #[inline]
+    pub(super) fn usage(&self) -> Usage {
+        usage(self.word)
+    }
+
+    #[inline]
+    pub(super) fn handle(&self) -> Shared<T> {
+        // SAFETY: RESV-DEBT: the slot owned a count of it after the debt was incurred, which is not settled. So
+        // it is not null, either.
+        unsafe { Shared::raise(NonNull::new_unchecked(value(self.word))) }
+    }
+}
+
+impl<T> Deref for Seen<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: RESV-DEBT: as above.
+        unsafe { &*value(self.word) }
+    }
+}
+
+/// What becomes of a slot that was looked at.
+pub(super) enum Verdict {
+    /// Its fence has signaled.
+    Mark,
+    Leave,
+    /// No other is looked at.
+    Stop,
+}
+
+/// How a look at several slots ended.
+#[derive(PartialEq, Eq)]
+pub(super) enum Look {
+    /// There may be more slots.
+    Full,
+    /// There was none to look at.
+    Done,
+    Stopped,
+    /// Something came or went under our eyes.
+    Disturbed,
+}
+
+/// Looks at slots, at most so many, with one debt for all, and without a count of any.
+#[inline]
+pub(super) fn look<'a, T: 'a>(
+    mut slots: impl Iterator<Item = &'a Slot<T>>,
+    at_most: usize,
+    wanted: Wanted,
+    debts: &Debts<T>,
+    mut judge: impl FnMut(&Seen<'_, T>) -> Verdict,
+) -> Look {
+    let mut next = || slots.find_map(|slot| Some((slot, slot.first_look(wanted)?)));
+    let Some((first, value)) = next() else { return Look::Done };
+    let mut debt = debts.owe(value);
+    let mut looked_at = [first; LINES];
+    let mut number = 1;
+    while number < at_most.min(LINES) {
+        let Some((slot, value)) = next() else { break };
+        debt.owe(value);
+        looked_at[number] = slot;
+        number += 1;
+    }
+    debt.fence();
+    for (line, slot) in looked_at[..number].iter().enumerate() {
+        let Some(seen) = slot.second_look(wanted, &debt, line) else { return Look::Disturbed };
+        match judge(&seen) {
+            Verdict::Mark => slot.mark(seen.word),
+            Verdict::Leave => {}
+            Verdict::Stop => return Look::Stopped,
+        }
+    }
+    Look::Full
+}
+
 #[cfg(all(test, loom))]
 mod model {
-    use super::super::debt::Debts;
-    use super::{Slot, Usage};
+    use super::super::debt::{Debts, Left};
+    use super::{Look, Slot, Usage, Verdict, Wanted, look};
     use crate::shared::Shared;
     use loom::cell::UnsafeCell;
-    use loom::sync::Arc;
+    use loom::sync::{Arc, Mutex};
     use loom::thread;
 
     /// A value that tells the model when it is read and when it is dropped. The model itself tells of one
@@ -141,19 +281,32 @@ mod model {
     struct Place {
         slot: Slot<Watched>,
         debts: Debts<Watched>,
+        update: Mutex<()>,
     }
 
+    const ALL: Wanted = Wanted { last: Usage::Bookkeep, signaled: true };
+
     impl Place {
-        fn with(number: u64) -> Arc<Place> {
-            let place = Place { slot: Slot::empty(), debts: Debts::new() };
+        fn new(number: u64) -> Place {
+            let place = Place { slot: Slot::empty(), debts: Debts::new(), update: Mutex::new(()) };
             place.put(number);
-            Arc::new(place)
+            place
+        }
+        fn with(number: u64) -> Arc<Place> {
+            Arc::new(Place::new(number))
         }
         fn put(&self, number: u64) {
-            drop(self.slot.swap(Some((Watched::shared(number), Usage::Write)), &self.debts));
+            self.replace(Some((Watched::shared(number), Usage::Write)));
+        }
+        fn replace(&self, new: Option<(Shared<Watched>, Usage)>) {
+            // SAFETY: In a model every fence is one.
+            let mut left = unsafe { Left::new(&self.debts) };
+            let _update = self.update.lock().unwrap();
+            // SAFETY: We have the lock.
+            unsafe { self.slot.replace(new, &mut left) }
         }
         fn read(&self) -> Option<u64> {
-            Some(self.slot.get(Usage::Bookkeep, &self.debts)?.0.read())
+            Some(self.slot.get(ALL, &self.debts)?.0.read())
         }
     }
 
@@ -168,7 +321,7 @@ mod model {
             place.put(2);
             reader.join().unwrap();
             place.read();
-            assert_eq!(place.debts.number_of_cells(), 1, "paid or not, the cell can be used again");
+            assert_eq!(place.debts.number_of_pages(), 1, "paid or not, the page can be used again");
         });
     }
 
@@ -182,7 +335,7 @@ mod model {
             });
             place.put(2);
             place.put(3);
-            drop(place.slot.swap(None, &place.debts));
+            place.replace(None);
             reader.join().unwrap();
             assert_eq!(place.read(), None);
         });
@@ -201,6 +354,63 @@ mod model {
         });
     }
 
+    /// Two lines of one page, and both fences go while they are looked at.
+    #[test]
+    fn a_look_at_two_slots_beside_their_replacements() {
+        loom::model(|| {
+            let place = Arc::new((Place::new(1), Slot::<Watched>::empty()));
+            let put = |slot: &Slot<Watched>, number, left: &mut Left<'_, Watched>| {
+                // SAFETY: This thread is the only one that changes the slots.
+                unsafe { slot.replace(Some((Watched::shared(number), Usage::Write)), left) };
+            };
+            // SAFETY: In a model every fence is one.
+            let mut left = unsafe { Left::new(&place.0.debts) };
+            put(&place.1, 2, &mut left);
+            let reader = thread::spawn({
+                let place = place.clone();
+                move || {
+                    let slots = [&place.0.slot, &place.1].into_iter();
+                    let mut seen = 0;
+                    let end = look(slots, 2, ALL, &place.0.debts, |watched| {
+                        seen += watched.read();
+                        Verdict::Leave
+                    });
+                    assert!(end == Look::Disturbed || [3, 6, 9, 12].contains(&seen), "{seen}");
+                }
+            });
+            put(&place.0.slot, 4, &mut left);
+            put(&place.1, 8, &mut left);
+            drop(left);
+            reader.join().unwrap();
+        });
+    }
+
+    /// Who comes late with a handle that is owed for no more finds another in its place that is.
+    #[test]
+    fn a_late_handle_leaves_alone_what_is_parked_for_the_next_reader() {
+        loom::model(|| {
+            let place = Place::with(1);
+            let change = |number| {
+                let place = place.clone();
+                thread::spawn(move || place.put(number))
+            };
+            let owe = || place.slot.first_look(ALL).map(|value| place.debts.owe(value)).unwrap();
+            let debt = owe();
+            debt.fence();
+            place.slot.second_look(ALL, &debt, 0).unwrap().read();
+            let late = change(2);
+            thread::yield_now();
+            drop(debt);
+            let debt = owe();
+            debt.fence();
+            let seen = place.slot.second_look(ALL, &debt, 0);
+            change(3).join().unwrap();
+            seen.map(|seen| seen.read());
+            drop(debt);
+            late.join().unwrap();
+        });
+    }
+
     /// The reader keeps what it read while the same fence comes and goes elsewhere.
     #[test]
     fn one_value_goes_and_comes_back() {
@@ -210,9 +420,12 @@ mod model {
                 let place = place.clone();
                 move || place.read()
             });
-            let gone = place.slot.swap(None, &place.debts).unwrap();
-            drop(place.slot.swap(Some((gone, Usage::Write)), &place.debts));
-            drop(place.slot.swap(None, &place.debts));
+            // SAFETY: Only this thread changes the slot.
+            let here = unsafe { place.slot.peek() }.unwrap().0;
+            let gone = Shared::clone(&here);
+            place.replace(None);
+            place.replace(Some((gone, Usage::Write)));
+            place.replace(None);
             assert!(matches!(reader.join().unwrap(), None | Some(1)));
         });
     }

@@ -3,7 +3,8 @@
 //! No table is ever replaced: more slots are pushed in front, and a slot that is not needed is null. So
 //! there is nothing that a reader could hold on to, and nothing to reclaim.
 //!
-//! RESV-WRITER: slots and the count of changes are changed by the holder of the update lock only.
+//! RESV-WRITER: what slots hold, whose places they are, and the count of changes are changed by the holder of the
+//! update lock only.
 //!
 //! RESV-MOMENT: the count is odd while a slot changes, and every change of one slot is between two
 //! steps of the count. A pass over all slots that begins and ends with the same count has seen the content of
@@ -14,47 +15,56 @@
 //! | holder of the update lock | begin: even → odd | Release | now: the changes before this one |
 //! | holder of the update lock | end: odd → even | Release | now: this change and those before |
 //! | reader, before a pass | now | Acquire | begin, end |
-//! | reader, in a pass | still | Acquire fence, then Relaxed | swap: who saw one sees that its change began |
+//! | reader, in a pass | still | Acquire fence, then Relaxed | replace: who saw one sees that its change began; mark |
 #![allow(unsafe_code)]
 
 use super::Usage;
-use super::debt::Debts;
+use super::debt::{Debts, Left};
 use super::grow::{self, GrowList};
-use super::slot::Slot;
+use super::place::Place;
+use super::slot::{self, Look, Seen, Slot, Verdict, Wanted};
 use crate::fence::{Fence, Inner};
 use crate::shared::AllocError;
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, fence};
 use alloc::vec::Vec;
 use core::iter::Flatten;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
+use core::slice;
 
-/// The fewest slots that are allocated together.
+/// The fewest slots that are allocated together. A power of two, as the lengths of all segments are.
 const FEWEST: usize = 4;
 
 pub(super) type FenceSlot = Slot<Inner>;
 
 pub(super) struct Table {
-    segments: GrowList<Vec<FenceSlot>>,
+    segments: GrowList<Vec<Place>>,
+    /// Slots that are empty. Relaxed, for only the holder of the update lock looks at it.
+    free: AtomicUsize,
     changes: Changes,
     debts: Debts<Inner>,
 }
 
 impl Table {
     pub(super) fn new() -> Self {
-        Table { segments: GrowList::new(), changes: Changes::new(), debts: Debts::new() }
+        let (segments, changes, debts) = (GrowList::new(), Changes::new(), Debts::new());
+        Table { segments, free: AtomicUsize::new(0), changes, debts }
     }
 
-    fn slots(&self) -> Flatten<grow::Iter<'_, Vec<FenceSlot>>> {
+    fn places(&self) -> Flatten<grow::Iter<'_, Vec<Place>>> {
         self.segments.iter().flatten()
     }
 
     /// The right to change it.
     ///
     /// # Safety
-    /// The caller has the update lock, and keeps it for as long as it keeps the result.
+    /// The caller has the update lock. It changes nothing after it has unlocked it, which is a
+    /// read-modify-write, and drops the result then.
+    #[inline]
     pub(super) unsafe fn writer(&self) -> Writer<'_> {
-        Writer { table: self }
+        // SAFETY: By contract.
+        let left = unsafe { Left::new(&self.debts) };
+        Writer { table: self, left }
     }
 }
 
@@ -63,25 +73,49 @@ impl Table {
 /// One pass over all slots, as a reader makes it.
 pub(super) struct Pass<'a> {
     table: &'a Table,
-    slots: Flatten<grow::Iter<'a, Vec<FenceSlot>>>,
+    segments: grow::Iter<'a, Vec<Place>>,
+    /// What is left of one.
+    places: slice::Iter<'a, Place>,
     moment: u64,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(table: &'a Table) -> Self {
         let moment = table.changes.now();
-        Pass { table, slots: table.slots(), moment }
+        Pass { table, segments: table.segments.iter(), places: [].iter(), moment }
+    }
+
+    /// Unless a slot is being changed.
+    pub(super) fn begin_undisturbed(table: &'a Table) -> Option<Self> {
+        let pass = Pass::new(table);
+        (!pass.met_a_change()).then_some(pass)
     }
 
     pub(super) fn again(&self) -> Self {
         Pass::new(self.table)
     }
 
-    /// The next fence at or before `last`.
-    pub(super) fn next(&mut self, last: Usage) -> Option<(Fence, Usage)> {
+    /// The next fence that is wanted, and where it is.
+    #[inline]
+    pub(super) fn next(&mut self, wanted: Wanted) -> Option<(Fence, Usage, &'a FenceSlot)> {
         let debts = &self.table.debts;
-        let (fence, usage) = self.slots.find_map(|slot| slot.get(last, debts))?;
-        Some((Fence(fence), usage))
+        let mut slots = Slots(self);
+        slots.find_map(|slot| {
+            let (fence, usage) = slot.get(wanted, debts)?;
+            Some((Fence(fence), usage, slot))
+        })
+    }
+
+    /// The next few fences that are wanted.
+    #[inline]
+    pub(super) fn look(
+        &mut self,
+        at_most: usize,
+        wanted: Wanted,
+        judge: impl FnMut(&Seen<'_, Inner>) -> Verdict,
+    ) -> Look {
+        let debts = &self.table.debts;
+        slot::look(Slots(self), at_most, wanted, debts, judge)
     }
 
     /// Is everything that was found since the beginning of one moment?
@@ -100,11 +134,29 @@ impl<'a> Pass<'a> {
     }
 }
 
+/// The slots that the pass has not come to.
+struct Slots<'p, 'a>(&'p mut Pass<'a>);
+
+impl<'a> Iterator for Slots<'_, 'a> {
+    type Item = &'a FenceSlot;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a FenceSlot> {
+        loop {
+            if let Some(place) = self.0.places.next() {
+                return Some(&place.slot);
+            }
+            self.0.places = self.0.segments.next()?.iter();
+        }
+    }
+}
+
 // === writing ===
 
 /// The right to change a table (RESV-WRITER).
 pub(super) struct Writer<'a> {
     table: &'a Table,
+    left: Left<'a, Inner>,
 }
 
 /// What a slot holds, without a count of one's own.
@@ -123,49 +175,114 @@ impl Deref for Held<'_> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn slots(&self) -> impl Iterator<Item = &'a FenceSlot> + use<'a> {
-        self.table.slots()
+    pub(super) fn places(&self) -> impl Iterator<Item = &'a Place> + use<'a> {
+        self.table.places()
     }
 
-    pub(super) fn peek(&self, slot: &'a FenceSlot) -> Option<Held<'_>> {
-        // SAFETY: RESV-WRITER: we have the update lock, and the borrow keeps us from swapping.
-        let (fence, usage) = unsafe { slot.peek() }?;
+    #[inline]
+    /// Where in each segment a fence of that context is put, if it can be; so it is looked for there first.
+    fn homes(&self, context: u64) -> impl Iterator<Item = &'a Place> + use<'a> {
+        // Contexts are numbered on from one execution of a model to the next, which have to be alike.
+        let number = if cfg!(loom) { 0 } else { context as usize };
+        self.table.segments.iter().map(move |places| &places[number & (places.len() - 1)])
+    }
+
+    #[inline]
+    pub(super) fn peek(&self, place: &'a Place) -> Option<Held<'_>> {
+        // SAFETY: RESV-WRITER: we have the update lock, and the borrow keeps us from replacing it.
+        let (fence, usage) = unsafe { place.slot.peek() }?;
         let fence = ManuallyDrop::new(Fence(ManuallyDrop::into_inner(fence)));
         Some(Held { fence, usage, _writer: self })
     }
 
-    /// The first slot that holds what `is` asks for.
-    pub(super) fn find(&self, is: impl Fn(&Held<'_>) -> bool) -> Option<&'a FenceSlot> {
-        self.slots().find(|slot| self.peek(slot).is_some_and(|held| is(&held)))
+    /// The first place that holds what `is` asks for.
+    pub(super) fn find(&self, is: impl Fn(&Held<'_>) -> bool) -> Option<&'a Place> {
+        self.places().find(|place| self.peek(place).is_some_and(|held| is(&held)))
     }
 
-    pub(super) fn free_slot(&self) -> Option<&'a FenceSlot> {
-        self.slots().find(|slot| slot.is_empty())
+    /// As [`find`](Self::find), among the fences of one context: asks no others.
+    pub(super) fn find_of(
+        &self,
+        context: u64,
+        is: impl Fn(&Held<'_>) -> bool,
+    ) -> Option<&'a Place> {
+        let mut of_it = self.places().filter(|place| place.is_of(context));
+        of_it.find(|place| self.peek(place).is_some_and(|held| is(&held)))
     }
 
-    /// One change: readers see what was there before or `new`.
-    pub(super) fn set(&mut self, slot: &'a FenceSlot, new: Option<(Fence, Usage)>) {
-        let Table { changes, debts, .. } = self.table;
+    /// The only place of that context (RESV-ALONE), as far as is known.
+    #[inline]
+    pub(super) fn only_place_of(&self, context: u64) -> Option<&'a Place> {
+        let at_home = self.homes(context).find(|place| place.is_alone_of(context));
+        at_home.or_else(|| self.only_place_away_from_home(context))
+    }
+
+    /// Another context was there first.
+    #[cold]
+    fn only_place_away_from_home(&self, context: u64) -> Option<&'a Place> {
+        self.places().find(|place| place.is_alone_of(context))
+    }
+
+    pub(super) fn free_place(&self, context: u64) -> Option<&'a Place> {
+        self.homes(context).chain(self.places()).find(|place| place.slot.is_empty())
+    }
+
+    /// One change: readers see what was there before or `new`. What was there before is dropped with the next
+    /// change, or with the writer.
+    ///
+    /// Not of whose place it is: what was there is of the same context, or [`assign`](Self::assign) is called, too.
+    #[inline]
+    pub(super) fn set(&mut self, place: &'a Place, new: Option<(Fence, Usage)>) {
+        let changes = &self.table.changes;
+        let new = new.map(|(fence, usage)| (fence.0, usage));
         changes.begin();
-        let old = slot.swap(new.map(|(fence, usage)| (fence.0, usage)), debts);
+        // SAFETY: RESV-WRITER: we have the update lock, and nothing is being peeked at.
+        unsafe { place.slot.replace(new, &mut self.left) };
         changes.end();
-        drop(old);
+    }
+
+    /// Before a change: the place is of that context from now on, or of none.
+    pub(super) fn assign(&mut self, place: &'a Place, context: Option<u64>) {
+        let free = &self.table.free;
+        let empty_before = usize::from(place.slot.is_empty());
+        let empty_now = usize::from(context.is_none());
+        free.store(free.load(Ordering::Relaxed) + empty_now - empty_before, Ordering::Relaxed);
+        place.assign(context);
+    }
+
+    /// RESV-ALONE: finds out whether that context has one place only.
+    pub(super) fn recount(&mut self, context: u64) {
+        let of_it = || self.places().filter(|place| place.is_of(context));
+        let alone = of_it().nth(1).is_none();
+        of_it().for_each(|place| place.set_alone(alone));
+    }
+
+    /// RESV-ALONE: any context may have several places from now on.
+    pub(super) fn forget_who_is_alone(&mut self) {
+        self.places().for_each(|place| place.set_alone(false));
     }
 
     /// Sees to it that there are so many free slots.
+    #[inline]
     pub(super) fn make_room(&mut self, wanted: usize) -> Result<(), AllocError> {
-        let (mut free, mut all) = (0, 0);
-        for slot in self.slots() {
-            all += 1;
-            free += usize::from(slot.is_empty());
+        match wanted.checked_sub(self.table.free.load(Ordering::Relaxed)) {
+            None | Some(0) => Ok(()),
+            Some(missing) => self.grow(missing),
         }
-        let Some(missing @ 1..) = wanted.checked_sub(free) else { return Ok(()) };
+    }
+
+    #[cold]
+    fn grow(&mut self, missing: usize) -> Result<(), AllocError> {
+        let Table { segments, free, .. } = self.table;
         // At least as many again: readers have the number of segments to go through.
-        let added = missing.max(all).max(FEWEST);
+        let all: usize = segments.iter().map(Vec::len).sum();
+        let added = missing.max(all).max(FEWEST).checked_next_power_of_two().ok_or(AllocError)?;
         let mut segment = Vec::new();
         segment.try_reserve_exact(added).map_err(|_| AllocError)?;
-        segment.resize_with(added, Slot::empty);
-        self.table.segments.push(segment).map(drop)
+        segment.resize_with(added, Place::empty);
+        segments.push(segment)?;
+        free.store(free.load(Ordering::Relaxed) + added, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -178,19 +295,23 @@ impl Changes {
         Changes(AtomicU64::new(0))
     }
 
+    #[inline]
     fn begin(&self) {
         // Nobody else stores to it. Who reads the odd number sees all changes before, as with an even one.
         self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
+    #[inline]
     fn end(&self) {
         self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
+    #[inline]
     fn now(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 
+    #[inline]
     /// Has nothing begun since then that we have seen anything of?
     fn still(&self, moment: u64) -> bool {
         fence(Ordering::Acquire);
@@ -216,15 +337,24 @@ mod tests {
         let mut writer = unsafe { table.writer() };
         writer.make_room(fences.len()).unwrap();
         for fence in fences {
-            let slot = writer.free_slot().unwrap();
-            writer.set(slot, Some((fence.fence(), Usage::Write)));
+            let place = writer.places().find(|place| place.slot.is_empty()).unwrap();
+            writer.assign(place, Some(fence.fence().context()));
+            writer.set(place, Some((fence.fence(), Usage::Write)));
         }
+        drop(writer);
         table
     }
 
+    fn iter(table: &Table) -> ReservationIter<'_> {
+        ReservationIter::over(table, Wanted { last: Usage::Write, signaled: true })
+    }
+
     fn swap(table: &Table, index: usize, new: &DriverFence) {
-        let slot = table.slots().nth(index).unwrap();
-        drop(slot.swap(Some((new.fence().0, Usage::Write)), &table.debts));
+        let place = table.places().nth(index).unwrap();
+        // SAFETY: There is one thread only.
+        let mut left = unsafe { Left::new(&table.debts) };
+        // SAFETY: RESV-WRITER: nobody else knows the table.
+        unsafe { place.slot.replace(Some((new.fence().0, Usage::Write)), &mut left) };
     }
 
     #[test]
@@ -232,7 +362,7 @@ mod tests {
         let (old, new) = (producer(), producer());
         let table = table_of(&[&old]);
         table.changes.begin();
-        let mut iter = ReservationIter::new(&table, Usage::Write);
+        let mut iter = iter(&table);
         let (first, _) = iter.next().unwrap();
         swap(&table, 0, &new);
         old.signal(Ok(()));
@@ -249,7 +379,7 @@ mod tests {
             let (old, new) = (producer(), producer());
             let table = table_of(&[&old]);
             table.changes.begin();
-            let mut iter = ReservationIter::new(&table, Usage::Write);
+            let mut iter = iter(&table);
             assert!(iter.next().is_some() && !iter.is_restarted());
             assert!(iter.next().is_some() && iter.is_restarted());
             if ends {
@@ -268,7 +398,7 @@ mod tests {
         let (old, new) = (producer(), producer());
         let table = table_of(&[&old]);
         table.changes.begin();
-        let mut iter = ReservationIter::new(&table, Usage::Write);
+        let mut iter = iter(&table);
         assert!(iter.next().is_some() && !iter.is_restarted());
         assert!(iter.next().is_some() && iter.is_restarted());
         swap(&table, 0, &new);
@@ -286,7 +416,7 @@ mod tests {
     fn a_change_in_the_middle_starts_over() {
         let (old, other, new) = (producer(), producer(), producer());
         let table = table_of(&[&old, &other]);
-        let mut iter = ReservationIter::new(&table, Usage::Write);
+        let mut iter = iter(&table);
         assert!(iter.next().is_some() && !iter.is_restarted());
         table.changes.begin();
         swap(&table, 0, &new);

@@ -1,7 +1,8 @@
 //! What readers can ask.
 
+use super::slot::Wanted;
 use super::table::{Table, Writer};
-use super::{ReservationIter, ReservationStatus, Usage};
+use super::{ReservationIter, ReservationStatus, Usage, glance};
 use crate::array::FenceArray;
 #[cfg(feature = "std")]
 use crate::contract;
@@ -22,9 +23,10 @@ use core::time::Duration;
 ///
 /// # Context
 /// No method takes a lock; none is held up by whoever changes the object or has it locked, or holds it
-/// up. A method that asks the fences runs their [poll hooks](crate::FenceOps::poll). Each takes at
-/// most a few handles at a time; see [`ReservationIter`] for the one case in which it allocates a
-/// little for readers' own sake.
+/// up. A method that asks the fences runs their [poll hooks](crate::FenceOps::poll). What hands out no fence
+/// takes no handles unless it meets a change or has a hook to ask, and then one at a time; see
+/// [`ReservationIter`] for the one case in which it allocates a little for readers' own sake. A reader that a
+/// fence is taken away from while it looks at it may be who drops it.
 ///
 /// ```
 /// use dma_fence::{FenceContext, ReservationObject, ReservationView, Usage};
@@ -45,7 +47,9 @@ impl ReservationView {
     /// The right to change it.
     ///
     /// # Safety
-    /// The caller has the update lock, and keeps it for as long as it keeps the result.
+    /// The caller has the update lock. It changes nothing after it has unlocked it, which is a
+    /// read-modify-write, and drops the result then.
+    #[inline]
     #[allow(unsafe_code, reason = "passes the contract on")]
     pub(super) unsafe fn writer(&self) -> Writer<'_> {
         // SAFETY: RESV-WRITER: by contract.
@@ -55,7 +59,7 @@ impl ReservationView {
     /// Goes through the fences at or before `usage`, signaled ones included. Enables nothing.
     #[doc(alias("dma_resv_iter_begin", "dma_resv_for_each_fence_unlocked"))]
     pub fn iter(&self, usage: Usage) -> ReservationIter<'_> {
-        ReservationIter::new(&self.table, usage)
+        ReservationIter::over(&self.table, Wanted { last: usage, signaled: true })
     }
 
     /// The fences at or before `usage` as they were at one moment, signaled ones included. Enables
@@ -74,16 +78,22 @@ impl ReservationView {
     /// Allocates.
     #[doc(alias = "dma_resv_get_fences")]
     pub fn fences_with_usage(&self, usage: Usage) -> Vec<(Fence, Usage)> {
-        self.try_fences_with_usage(usage)
-            .unwrap_or_else(|_| alloc::alloc::handle_alloc_error(Layout::new::<(Fence, Usage)>()))
+        self.try_fences_with_usage(usage).unwrap_or_else(|_| out_of_memory())
     }
 
     pub(super) fn try_fences_with_usage(
         &self,
         usage: Usage,
     ) -> Result<Vec<(Fence, Usage)>, AllocError> {
+        self.collect(Wanted { last: usage, signaled: true })
+    }
+
+    fn collect(&self, wanted: Wanted) -> Result<Vec<(Fence, Usage)>, AllocError> {
+        if let Some(found) = glance::collect(&self.table, wanted) {
+            return found;
+        }
         let mut found = Vec::new();
-        let mut iter = self.iter(usage);
+        let mut iter = ReservationIter::over(&self.table, wanted);
         while let Some(item) = iter.next() {
             if iter.is_restarted() {
                 found.clear();
@@ -103,11 +113,12 @@ impl ReservationView {
     /// Allocates.
     pub fn unsignaled(&self, usage: Usage) -> Vec<Fence> {
         loop {
-            let mut fences = self.fences(usage);
-            fences.retain(|fence| !fence.is_signaled());
+            let wanted = Wanted { last: usage, signaled: false };
+            let mut fences = self.collect(wanted).unwrap_or_else(|_| out_of_memory());
+            fences.retain(|(fence, _)| !fence.is_signaled());
             // They were asked after they were collected: others may have come in between.
             if !fences.is_empty() || self.is_signaled(usage) {
-                return fences;
+                return fences.into_iter().map(|(fence, _)| fence).collect();
             }
         }
     }
@@ -116,22 +127,43 @@ impl ReservationView {
     /// the call at which the answer was right.
     #[doc(alias = "dma_resv_test_signaled")]
     pub fn is_signaled(&self, usage: Usage) -> bool {
+        if let Some(answer) = glance::are_signaled(&self.table, usage, false) {
+            return answer;
+        }
         // Nothing to forget at a restart: all that came before had signaled.
-        self.iter(usage).all(|(fence, _)| fence.is_signaled())
+        let mut iter = self.unmarked(usage);
+        while let Some(item) = iter.next() {
+            if !item.0.is_signaled() {
+                return false;
+            }
+            iter.mark_signaled(&item);
+        }
+        true
     }
 
     /// What the fences at or before `usage` amount to.
     pub fn status(&self, usage: Usage) -> ReservationStatus {
+        match glance::are_signaled(&self.table, usage, true) {
+            Some(true) => return ReservationStatus::Idle,
+            Some(false) => return ReservationStatus::Pending,
+            None => {}
+        }
         let mut status = ReservationStatus::Idle;
         // Nothing to forget at a restart: what was pending was so at a moment of this call.
-        for (fence, _) in self.iter(usage) {
-            match fence.status() {
-                Status::Signaled(_) => {}
+        let mut iter = self.unmarked(usage);
+        while let Some(item) = iter.next() {
+            match item.0.status() {
+                Status::Signaled(_) => iter.mark_signaled(&item),
                 Status::Pending => status = ReservationStatus::Pending,
-                Status::Abandoned => return ReservationStatus::Abandoned(fence),
+                Status::Abandoned => return ReservationStatus::Abandoned(item.0),
             }
         }
         status
+    }
+
+    /// Leaves out those that are known to have signaled.
+    fn unmarked(&self, usage: Usage) -> ReservationIter<'_> {
+        ReservationIter::over(&self.table, Wanted { last: usage, signaled: false })
     }
 
     /// One fence for all that have not signaled at or before `usage`: none, the only one, or an array.
@@ -167,6 +199,10 @@ impl ReservationView {
     pub fn describe(&self) -> impl fmt::Display {
         Description(self)
     }
+}
+
+fn out_of_memory() -> ! {
+    alloc::alloc::handle_alloc_error(Layout::new::<(Fence, Usage)>())
 }
 
 struct Description<'a>(&'a ReservationView);

@@ -1,8 +1,8 @@
 //! The fence's state word, which is also its lock.
 //!
-//! One 32-bit word carries the life of a fence, what its first waiter has to do, and a lock bit that
-//! guards the callback list. Folding them together makes a signal one compare-exchange and one store,
-//! and makes `is_signaled` one load.
+//! One 32-bit word carries the life of a fence and its error, what its first waiter has to do, and a lock
+//! bit that guards the callback list. Folding them together makes a signal one compare-exchange and one
+//! store, makes `is_signaled` one load, and publishes the error with the signal.
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
@@ -16,6 +16,7 @@
 #![allow(unsafe_code)]
 
 use super::{AtomicU32, Backoff, Ordering, UnsafeCell};
+use crate::errno::Errno;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
@@ -36,6 +37,8 @@ const LOCKED: u32 = 1 << 2;
 const POLLED: u32 = 1 << 3;
 const ENABLE: u32 = 1 << 4;
 const OBSERVED: u32 = 1 << 5;
+/// The error number of a fence that has signaled, 0 for none: the upper half.
+const ERROR_SHIFT: u32 = 16;
 
 impl State {
     /// Pending, with nothing to ask and nothing to enable.
@@ -75,6 +78,14 @@ impl State {
     }
     pub(crate) const fn with_life(self, life: Life) -> State {
         State(self.0 & !LIFE | life as u32)
+    }
+    pub(crate) fn signaled(self, result: Result<(), Errno>) -> State {
+        let error = result.err().map_or(0, |error| error.raw() as u32);
+        State(self.with_life(Life::Signaled).0 | error << ERROR_SHIFT)
+    }
+    /// What it was [`signaled`](Self::signaled) with.
+    pub(crate) fn result(self) -> Result<(), Errno> {
+        Errno::from_raw((self.0 >> ERROR_SHIFT) as i32).map_or(Ok(()), Err)
     }
 }
 
@@ -192,7 +203,8 @@ impl<T> Drop for StateGuard<'_, T> {
 
 #[cfg(all(test, loom))]
 mod model {
-    use super::{Life, State, StateLock};
+    use super::{State, StateLock};
+    use crate::errno::Errno;
     use loom::sync::Arc;
     use loom::thread;
 
@@ -206,7 +218,7 @@ mod model {
                 let mut guard = other.lock();
                 *guard += 1;
                 let state = guard.state();
-                guard.unlock_as(state.with_life(Life::Signaled));
+                guard.unlock_as(state.signaled(Err(Errno::EIO)));
             });
             {
                 let mut guard = lock.lock();
@@ -216,6 +228,7 @@ mod model {
             }
             thread.join().unwrap();
             assert!(lock.load().is_signaled());
+            assert_eq!(lock.load().result(), Err(Errno::EIO));
             assert_eq!(*lock.lock(), 2);
         });
     }

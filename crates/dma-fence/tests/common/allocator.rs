@@ -10,6 +10,7 @@ pub(crate) struct Counting;
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
     static LIVE: Cell<isize> = const { Cell::new(0) };
+    static BYTES: Cell<isize> = const { Cell::new(0) };
     /// How many allocations succeed until one fails.
     static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
@@ -30,11 +31,13 @@ unsafe impl GlobalAlloc for Counting {
         }
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         LIVE.set(LIVE.get() + 1);
+        BYTES.set(BYTES.get() + layout.size() as isize);
         // SAFETY: The caller's contract is the same.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         LIVE.set(LIVE.get() - 1);
+        BYTES.set(BYTES.get() - layout.size() as isize);
         // SAFETY: The caller's contract is the same.
         unsafe { System.dealloc(ptr, layout) }
     }
@@ -43,6 +46,7 @@ unsafe impl GlobalAlloc for Counting {
             return ptr::null_mut();
         }
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        BYTES.set(BYTES.get() + size as isize - layout.size() as isize);
         // SAFETY: The caller's contract is the same.
         unsafe { System.realloc(ptr, layout, size) }
     }
@@ -51,6 +55,11 @@ unsafe impl GlobalAlloc for Counting {
 /// How many allocations this thread has that are not freed.
 pub(crate) fn live() -> isize {
     LIVE.get()
+}
+
+/// How many bytes there are in what this thread has allocated and not freed.
+pub(crate) fn live_bytes() -> isize {
+    BYTES.get()
 }
 
 /// How often `f` allocates.
