@@ -30,7 +30,9 @@ pub(super) struct Args {
     #[arg(long)]
     baseline: bool,
 
-    /// Run only the suites, or suite.case, that match this pattern; "object" checks the object and runs nothing
+    /// Run only the suites, or suite.case, that match this pattern
+    ///
+    /// "object" only checks the object; "programs" only runs the programs that --arch x86 ends with.
     #[arg(long, value_name = "GLOB")]
     filter: Option<String>,
 
@@ -87,10 +89,13 @@ pub(super) fn run(args: &Args) -> Result {
         if args.prepare {
             return Ok(());
         }
-        for cpus in [1, 2] {
-            outcomes.extend(run_suites(args, &dir, cpus)?);
+        let filter = args.filter.as_deref();
+        if filter != Some("programs") {
+            for cpus in [1, 2] {
+                outcomes.extend(run_suites(args, &dir, cpus)?);
+            }
         }
-        if args.arch == Arch::X86 && args.filter.is_none() {
+        if args.arch == Arch::X86 && filter.is_none_or(|filter| filter == "programs") {
             outcomes.extend(run_programs(&dir)?);
         }
     }
