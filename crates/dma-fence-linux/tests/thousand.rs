@@ -58,8 +58,7 @@ fn a_thousand_sync_files_in_one_signal_in_any_order() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
 
-    let (producers, files): (Vec<_>, Vec<_>) =
-        (0..MANY).map(|_| vgem.new_fence().unwrap()).unzip();
+    let (producers, files): (Vec<_>, Vec<_>) = (0..MANY).map(|_| vgem.new_fence().unwrap()).unzip();
     let all = merged(files);
     let waited_for = all.try_clone().unwrap();
     let waiter = thread::spawn(move || waited_for.wait_timeout(2 * LIMIT));
