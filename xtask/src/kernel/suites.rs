@@ -217,7 +217,7 @@ mod tests {
         assert!(how(&dies[1]).starts_with("the kernel ended here\nKernel panic"), "{dies:?}");
         let lost = outcomes(&format!("{HEAD}    ok 1 one\nok 1 suite\n"));
         assert!(how(&lost[1]).starts_with("1 of its tests have not run"), "{lost:?}");
-        let suite = outcomes(&HEAD.replace("1..1", "1..2"));
+        let suite = outcomes(HEAD);
         assert_eq!(suite.len(), 1, "{suite:?}");
         let never = outcomes("KTAP version 1\n1..3\nreboot\n");
         assert!(how(&never[0]).starts_with("3 of its suites"), "{never:?}");
