@@ -17,9 +17,9 @@ mod suites;
 mod test;
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::shell::Result;
+use crate::shell::{Result, at};
 pub(crate) use place::default_cache;
 
 #[derive(clap::Args)]
@@ -60,9 +60,4 @@ pub(crate) fn run(args: &Args) -> Result {
         Verb::Bench(args) => bench::run(args),
         Verb::Drivers(args) => drivers::run(args),
     }
-}
-
-/// Says with which file something went wrong.
-fn at(path: &Path) -> impl Fn(std::io::Error) -> String {
-    move |error| format!("{}: {error}", path.display())
 }

@@ -7,6 +7,7 @@ mod bench_analyze;
 mod bench_copy;
 mod bench_core;
 mod ci;
+mod console;
 mod fuzz;
 mod kernel;
 mod loom;

@@ -16,12 +16,12 @@ pub(crate) mod transcript;
 
 use std::{
     env, fs,
-    path::{self, Path, PathBuf},
+    path::{self, PathBuf},
     time::Duration,
 };
 
 use crate::{
-    shell::{self, Result},
+    shell::{self, Result, at},
     tools,
 };
 use binaries::Test;
@@ -175,9 +175,4 @@ impl Drop for Directory {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
-}
-
-/// Says with which file something went wrong.
-fn at(path: &Path) -> impl Fn(std::io::Error) -> String {
-    move |error| format!("{}: {error}", path.display())
 }

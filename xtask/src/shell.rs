@@ -13,6 +13,11 @@ use std::{
 /// Errors are for the person at the terminal.
 pub(crate) type Result<T = ()> = std::result::Result<T, String>;
 
+/// Says with which file something went wrong.
+pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> String {
+    move |error| format!("{}: {error}", path.display())
+}
+
 /// The root of the workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace")

@@ -5,7 +5,10 @@
 
 use std::mem;
 
-use crate::rig::{outcome::Outcome, transcript};
+use crate::{
+    console::Judge,
+    rig::{outcome::Outcome, transcript},
+};
 
 const CASE: &str = "    ";
 
@@ -21,20 +24,9 @@ pub(super) struct Suites {
     complaint: Option<String>,
 }
 
-impl Suites {
-    pub(super) fn of(kernel: &str) -> Self {
-        Suites {
-            kernel: kernel.into(),
-            suite: None,
-            suites_left: 0,
-            cases_left: 0,
-            said: String::new(),
-            complaint: None,
-        }
-    }
-
-    /// The outcomes that the line is the end of.
-    pub(super) fn line(&mut self, line: &str) -> Vec<Outcome> {
+#[expect(refining_impl_trait, reason = "the end of a suite is one line")]
+impl Judge for Suites {
+    fn line(&mut self, line: &str) -> Vec<Outcome> {
         if transcript::complains(line) {
             self.complaint.get_or_insert_with(|| line.trim().into());
         }
@@ -49,8 +41,7 @@ impl Suites {
         result.into_iter().collect()
     }
 
-    /// What is left to say when the kernel says no more.
-    pub(super) fn close(mut self) -> Vec<Outcome> {
+    fn close(mut self) -> Vec<Outcome> {
         if let Some(suite) = self.suite.take() {
             return vec![self.failed(&suite, "the kernel ended here")];
         }
@@ -61,6 +52,19 @@ impl Suites {
         let complaint = self.complaint.take().map(|line| format!("the kernel complains: {line}"));
         let how = missing.or(complaint);
         how.map(|how| self.failed("the kernel's end", &how)).into_iter().collect()
+    }
+}
+
+impl Suites {
+    pub(super) fn of(kernel: &str) -> Self {
+        Suites {
+            kernel: kernel.into(),
+            suite: None,
+            suites_left: 0,
+            cases_left: 0,
+            said: String::new(),
+            complaint: None,
+        }
     }
 
     fn inner(&mut self, line: &str) -> Option<Outcome> {

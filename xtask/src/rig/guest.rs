@@ -1,16 +1,12 @@
 //! The virtual machine.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Write},
-    path::Path,
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
 
-use super::{at, binaries::Test, kernel::Kernel, outcome::Outcome, transcript::Transcript};
-use crate::shell::{self, Result};
+use super::{binaries::Test, kernel::Kernel, outcome::Outcome, transcript::Transcript};
+use crate::{
+    console::{self, Limit},
+    shell::{self, Result},
+};
 
 /// Boots, runs the tests, and powers off. Tests that the guest did not come to have failed.
 pub(super) fn run(
@@ -21,18 +17,9 @@ pub(super) fn run(
     log: &Path,
 ) -> Result<Vec<Outcome>> {
     eprintln!("booting");
-    let mut log = File::create(log).map_err(at(log))?;
-    let mut command = qemu(kernel, initramfs, "");
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("qemu cannot be run: {error}"))?;
-    let console = BufReader::new(child.stdout.take().expect("it is piped"));
-    let ends = thread::spawn(move || shell::ends_in_time(&mut child, limit));
-    let console_error = |error| format!("the guest's console: {error}");
-    let mut outcomes = follow(console, &mut log).map_err(console_error)?;
-    if !ends.join().expect("waiting does not panic").map_err(console_error)? {
-        let how = format!("the guest was ended after {limit:.0?}; --timeout allows more");
-        outcomes.push(Outcome::failed("the time limit", how));
-    }
+    let limit = Limit { after: limit, test: "the time limit".into() };
+    let command = qemu(kernel, initramfs, "");
+    let mut outcomes = console::run(command, "the guest", limit, log, Transcript::new())?;
     let silent = tests.iter().map(Test::to_string);
     let silent: Vec<String> =
         silent.filter(|test| outcomes.iter().all(|outcome| outcome.test != *test)).collect();
@@ -60,21 +47,4 @@ fn qemu(kernel: &Kernel, initramfs: &Path, option: &str) -> Command {
     let console = "console=ttyS0 loglevel=1 log_buf_len=4M panic=-1 mitigations=off";
     command.args(["-append", &format!("{console} {} {option}", kernel.options)]);
     command
-}
-
-/// Reads to the end.
-fn follow(console: impl BufRead, log: &mut File) -> io::Result<Vec<Outcome>> {
-    let mut transcript = Transcript::new();
-    let mut outcomes = Vec::new();
-    for line in console.split(b'\n') {
-        let line = line?;
-        log.write_all(&line)?;
-        log.write_all(b"\n")?;
-        if let Some(outcome) = transcript.line(&String::from_utf8_lossy(&line)) {
-            eprintln!("{outcome}");
-            outcomes.push(outcome);
-        }
-    }
-    outcomes.extend(transcript.close());
-    Ok(outcomes)
 }

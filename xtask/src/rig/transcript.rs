@@ -6,6 +6,7 @@
 use std::mem;
 
 use super::outcome::{Outcome, Verdict};
+use crate::console::Judge;
 
 const MARK: &str = "@rig ";
 
@@ -49,9 +50,11 @@ impl Transcript {
     pub(super) fn new() -> Self {
         Transcript { section: Section::of(START), ended: false }
     }
+}
 
-    /// The outcome of the section that the line ends.
-    pub(super) fn line(&mut self, line: &str) -> Option<Outcome> {
+#[expect(refining_impl_trait, reason = "a section has one outcome")]
+impl Judge for Transcript {
+    fn line(&mut self, line: &str) -> Option<Outcome> {
         let line = line.trim_end();
         let Some((word, rest)) = line.strip_prefix(MARK).map(split) else {
             self.section.add(line);
@@ -71,8 +74,8 @@ impl Transcript {
         }
     }
 
-    /// What is left to say when the guest says no more: nothing if it came to its end.
-    pub(super) fn close(self) -> Option<Outcome> {
+    /// Nothing if it came to its end.
+    fn close(self) -> Option<Outcome> {
         if self.ended { None } else { self.section.judge() }
     }
 }
@@ -114,6 +117,7 @@ impl Section {
 #[cfg(test)]
 mod tests {
     use super::{super::outcome::Verdict, Outcome, Transcript};
+    use crate::console::Judge;
 
     fn outcomes(console: &str) -> Vec<Outcome> {
         let mut transcript = Transcript::new();
