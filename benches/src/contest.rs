@@ -1,5 +1,7 @@
 //! A piece of work, who does it, and what is measured.
 
+use std::sync::Barrier;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A piece of work that several do, each in its own way.
@@ -78,4 +80,25 @@ pub(crate) fn timed(work: impl FnOnce()) -> Duration {
     let begin = Instant::now();
     work();
     begin.elapsed()
+}
+
+/// A thread for each: from when all are ready to when the last one has finished.
+pub(crate) fn together<'a>(works: Vec<Box<dyn FnOnce() + Send + 'a>>) -> Duration {
+    let ready = Barrier::new(works.len());
+    let ready = &ready;
+    let spans: Vec<_> = thread::scope(|scope| {
+        let span = |work: Box<dyn FnOnce() + Send + 'a>| {
+            scope.spawn(move || {
+                ready.wait();
+                let begin = Instant::now();
+                work();
+                (begin, Instant::now())
+            })
+        };
+        let threads: Vec<_> = works.into_iter().map(span).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+    });
+    let begin = spans.iter().map(|(begin, _)| *begin).min();
+    let end = spans.iter().map(|(_, end)| *end).max();
+    end.expect("there are threads") - begin.expect("there are threads")
 }

@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dma_fence::{DriverFence, Fence, FenceContext, ReservationObject, Usage};
 
 use super::Experiment;
-use crate::contest::Contender;
+use crate::contest::{Contender, together};
 use crate::peers::{ArcSnapshot, BoxedFence, Entry};
 
 const THREADS: &[usize] = &[1, 2, 3, 4, 6, 8];
@@ -30,24 +30,10 @@ pub(super) fn reading() -> Experiment {
         .with("peer: ArcSwap<Vec>", THREADS, read_snapshot)
 }
 
-/// From when all are ready to when the last one has finished.
-fn together(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
-    let ready = Barrier::new(threads);
-    let timed = |thread| {
-        ready.wait();
-        let begin = Instant::now();
-        work(thread);
-        (begin, Instant::now())
-    };
-    let spans: Vec<_> = thread::scope(|scope| {
-        let timed = &timed;
-        let others: Vec<_> =
-            (0..threads).map(|thread| scope.spawn(move || timed(thread))).collect();
-        others.into_iter().map(|other| other.join().expect("it does not panic")).collect()
-    });
-    let begin = spans.iter().map(|(begin, _)| *begin).min();
-    let end = spans.iter().map(|(_, end)| *end).max();
-    end.expect("there are threads") - begin.expect("there are threads")
+/// The same in each thread, which is told its number.
+fn each(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
+    let work = &work;
+    together((0..threads).map(|thread| Box::new(move || work(thread)) as _).collect())
 }
 
 /// Each registers on each fence; the first one signals it, too.
@@ -59,7 +45,7 @@ fn shared_fences<T: Sync>(
 ) -> Contender {
     Contender::new("", move |times| {
         let fences: Vec<T> = (0..times.div_ceil(threads as u64)).map(|_| make()).collect();
-        let took = together(threads, |thread| {
+        let took = each(threads, |thread| {
             for fence in &fences {
                 register(fence);
                 if thread == 0 {
@@ -102,15 +88,15 @@ fn beside_a_writer(
     read: impl Fn() + Sync + 'static,
 ) -> Contender {
     Contender::new("", move |times| {
-        let each = times.div_ceil(readers as u64);
+        let reads = times.div_ceil(readers as u64);
         let over = AtomicBool::new(false);
         let took = thread::scope(|scope| {
             scope.spawn(|| (0..).take_while(|_| !over.load(Ordering::Relaxed)).for_each(&write));
-            let took = together(readers, |_| (0..each).for_each(|_| read()));
+            let took = each(readers, |_| (0..reads).for_each(|_| read()));
             over.store(true, Ordering::Relaxed);
             took
         });
-        took.mul_f64(times as f64 / (each * readers as u64) as f64)
+        took.mul_f64(times as f64 / (reads * readers as u64) as f64)
     })
 }
 

@@ -1,16 +1,13 @@
 //! One thread signals, another registers on the same operations at the same time.
 
 use std::hint::black_box;
-use std::sync::Barrier;
 use std::task::{Context, Waker};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use dma_fence::{DriverFence, FenceContext};
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
-use crate::contest::{Contender, Contest};
+use crate::contest::{Contender, Contest, together};
 use crate::peers::BoxedFence;
 
 pub(super) fn contests() -> Vec<Contest> {
@@ -20,24 +17,6 @@ pub(super) fn contests() -> Vec<Contest> {
             .beside(boxed())
             .uncounted(),
     ]
-}
-
-/// From when both are ready to when the later one has finished.
-fn both(one: impl FnOnce() + Send, other: impl FnOnce() + Send) -> Duration {
-    let ready = Barrier::new(2);
-    let timed = |work: &mut dyn FnMut()| {
-        ready.wait();
-        let begin = Instant::now();
-        work();
-        (begin, Instant::now())
-    };
-    let (mut one, mut other) = (Some(one), Some(other));
-    let (first, second) = thread::scope(|scope| {
-        let second = scope.spawn(|| timed(&mut || other.take().expect("called once")()));
-        let first = timed(&mut || one.take().expect("called once")());
-        (first, second.join().expect("it does not panic"))
-    });
-    first.1.max(second.1) - first.0.min(second.0)
 }
 
 fn look<T>(value: T) {
@@ -57,7 +36,7 @@ fn ours() -> Contender {
                 }
             }
         };
-        both(signal, register)
+        together(vec![Box::new(signal), Box::new(register)])
     })
 }
 
@@ -70,7 +49,7 @@ fn oneshot() -> Contender {
             let mut context = Context::from_waker(Waker::noop());
             fences.iter_mut().for_each(|fence| look(fence.poll_unpin(&mut context)));
         };
-        both(signal, register)
+        together(vec![Box::new(signal), Box::new(register)])
     })
 }
 
@@ -79,6 +58,6 @@ fn boxed() -> Contender {
         let fences: Vec<_> = (0..times).map(|_| BoxedFence::new()).collect();
         let signal = || fences.iter().for_each(BoxedFence::signal);
         let register = || fences.iter().for_each(|fence| fence.on_signal(|| look(())));
-        both(signal, register)
+        together(vec![Box::new(signal), Box::new(register)])
     })
 }
