@@ -64,23 +64,16 @@ unsafe impl<F: Call> Node for ClosureNode<F> {
     fn fire(this: Shared<Self>, outcome: &Outcome) {
         // SAFETY: We are the drainer.
         let _keep = unsafe { this.swap_keep(None) };
-        if this.is_only() {
-            // Its registration is gone, so nobody can take it back or wait for its end.
-            // SAFETY: CLAIM-ONCE: there is nobody else.
-            if let Some(closure) = unsafe { this.take_closure() } {
-                closure.call(outcome);
-            }
+        // If so, its registration is gone: nobody can take it back, or wait for its end.
+        let alone = this.is_only();
+        if !alone && !this.header.claim.start() {
             return;
         }
-        if !this.header.claim.start() {
-            return;
-        }
-        let finish = FinishOnDrop(&this);
-        // SAFETY: CLAIM-ONCE: we started it.
+        let _finish = (!alone).then(|| FinishOnDrop(&this));
+        // SAFETY: CLAIM-ONCE: we started it, or there is nobody else.
         if let Some(closure) = unsafe { this.take_closure() } {
             closure.call(outcome);
         }
-        drop(finish);
     }
 
     fn discard(&self) {
