@@ -24,21 +24,26 @@ fn add(object: &ReservationObject, producer: &DriverFence, usage: Usage) {
 
 // === readers beside the writer ===
 
-#[test]
-fn row_15_a_reader_sees_the_old_or_the_new_fence() {
-    loom::model(|| {
+/// Reads while a fence takes the place of the one before it, which signals then.
+fn beside_a_replacement(read: fn(&ReservationObject)) {
+    loom::model(move || {
         let (object, context) = (Arc::new(ReservationObject::new()), software());
         let (old, new) = (context.new_fence(), context.new_fence());
         add(&object, &old, Usage::Write);
         let reader = thread::spawn({
             let object = object.clone();
-            move || assert_eq!(object.fences(Usage::Write).len(), 1)
+            move || read(&object)
         });
         add(&object, &new, Usage::Write);
         old.signal(Ok(()));
         reader.join().unwrap();
         new.signal(Ok(()));
     });
+}
+
+#[test]
+fn row_15_a_reader_sees_the_old_or_the_new_fence() {
+    beside_a_replacement(|object| assert_eq!(object.fences(Usage::Write).len(), 1));
 }
 
 #[test]
@@ -233,21 +238,9 @@ fn who_finds_a_mark_sees_what_came_before_the_signal() {
 /// Readers that take no handles, beside a change.
 #[test]
 fn a_glance_beside_a_replacement_is_right() {
-    loom::model(|| {
-        let (object, context) = (Arc::new(ReservationObject::new()), software());
-        let (old, new) = (context.new_fence(), context.new_fence());
-        add(&object, &old, Usage::Write);
-        let reader = thread::spawn({
-            let object = object.clone();
-            move || {
-                assert!(!object.is_signaled(Usage::Write));
-                assert!(matches!(object.status(Usage::Write), ReservationStatus::Pending));
-            }
-        });
-        add(&object, &new, Usage::Write);
-        old.signal(Ok(()));
-        reader.join().unwrap();
-        new.signal(Ok(()));
+    beside_a_replacement(|object| {
+        assert!(!object.is_signaled(Usage::Write));
+        assert!(matches!(object.status(Usage::Write), ReservationStatus::Pending));
     });
 }
 

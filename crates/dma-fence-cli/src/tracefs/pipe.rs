@@ -37,7 +37,8 @@ impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.given == self.named.len() {
             let len = self.file.read(&mut self.raw)?;
-            (self.given, self.named) = (0, Vec::with_capacity(len));
+            self.given = 0;
+            self.named.clear();
             let name_of = |thread: &str| if self.is_host { name_of(thread) } else { None };
             name(&self.raw[..len], &mut self.named, name_of);
         }

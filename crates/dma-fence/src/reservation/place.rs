@@ -43,8 +43,8 @@ impl Place {
         self.key.load(Ordering::Relaxed) & !ALONE == context
     }
 
-    #[inline]
     /// Is it the only one of that context, as far as is known?
+    #[inline]
     pub(super) fn is_alone_of(&self, context: u64) -> bool {
         self.key.load(Ordering::Relaxed) == context | ALONE
     }
