@@ -19,7 +19,7 @@
 pub mod algorithm;
 
 use crate::callback::{Header, Interest, Node, NodeRef};
-use crate::context::{ContextInner, FenceContext, SeqnoOrder, allocate_context};
+use crate::context::{ContextInner, FenceContext, Issued, SeqnoOrder, allocate_context};
 use crate::errno::Errno;
 use crate::fence::{Fence, Inner, Kind};
 use crate::outcome::Outcome;
@@ -27,7 +27,6 @@ use crate::shared::{AllocError, Shared, Slot, WeakShared};
 use crate::sync::{AtomicU8, AtomicUsize, Ordering};
 use crate::time::Timestamp;
 use algorithm::{Host, Settled};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
@@ -47,7 +46,7 @@ pub(crate) struct ArrayNode {
 /// Where an array belongs.
 pub(crate) enum ArrayContext {
     /// To a context somebody made.
-    Of(Arc<ContextInner>),
+    Of(Issued<ContextInner>),
     /// To one of its own.
     Own(u64),
 }
@@ -119,6 +118,7 @@ impl ArrayNode {
     }
 
     /// The array's last handle goes: takes the node off the member that has it.
+    #[inline(never)]
     pub(crate) fn disarm(this: &Shared<ArrayNode>) {
         let Some(interest) = this.armed.get() else { return };
         let Some(index) = this.pending.load(Ordering::Relaxed).checked_sub(1) else { return };
@@ -155,7 +155,8 @@ impl Turn {
     fn link(&self, index: usize, interest: Interest) -> Result<(), Outcome> {
         let array = self.array();
         let node = NodeRef::new(array.clone());
-        array.members[index].link(node, interest, || array.armed.set(Some(interest)))
+        let armed = || array.armed.set(Some(interest));
+        array.members[index].link(node, interest, armed).map_err(|(_, outcome)| outcome)
     }
 }
 
@@ -316,7 +317,8 @@ impl ArrayAllocation {
     /// Makes the array the next fence of `context`. Cannot fail and allocates nothing.
     #[doc(alias = "dma_fence_array_init")]
     pub fn init_in(self, context: &FenceContext, members: ArrayMembers) -> FenceArray {
-        self.build(members, ArrayContext::Of(context.inner().clone()), context.next_seqno())
+        let (seqno, context) = context.next();
+        self.build(members, ArrayContext::Of(context), seqno)
     }
 
     fn build(

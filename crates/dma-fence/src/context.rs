@@ -1,4 +1,8 @@
 //! Fence contexts: timelines with an owner.
+//!
+//! - [`issuer`]: who keeps a context, counted by the numbers that it gives out
+
+mod issuer;
 
 use crate::callback::drain;
 use crate::driver::{DriverFence, FenceAllocation, WeakDriverFence};
@@ -12,6 +16,8 @@ use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use core::fmt;
 use global::{AtomicU64, Ordering};
+pub(crate) use issuer::Issued;
+use issuer::Issuer;
 
 /// Who touches the memory, and so what the loss of a producer means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,7 +71,8 @@ pub(crate) struct ContextInner {
     pub(crate) driver: Cow<'static, str>,
     pub(crate) timeline: Cow<'static, str>,
     pub(crate) seqnos: SeqnoOrder,
-    last_seqno: AtomicU64,
+    /// What comes before the first number.
+    origin: u64,
     abandoned: Mutex<AbandonedFences>,
 }
 
@@ -139,7 +146,7 @@ pub(crate) fn allocate_context() -> u64 {
 /// assert!(fence.is_signaled());
 /// ```
 #[doc(alias = "dma_fence_context_alloc")]
-pub struct FenceContext(Arc<ContextInner>);
+pub struct FenceContext(Issuer<ContextInner>);
 
 impl FenceContext {
     /// A context with a number never used before.
@@ -149,13 +156,13 @@ impl FenceContext {
         timeline: impl Into<Cow<'static, str>>,
         seqnos: SeqnoOrder,
     ) -> Self {
-        FenceContext(Arc::new(ContextInner {
+        FenceContext(Issuer::new(ContextInner {
             id: allocate_context(),
             kind,
             driver: driver.into(),
             timeline: timeline.into(),
             seqnos,
-            last_seqno: AtomicU64::new(0),
+            origin: 0,
             abandoned: Mutex::new(AbandonedFences::NONE),
         }))
     }
@@ -183,10 +190,10 @@ impl FenceContext {
     ///
     /// # Panics
     /// If the context has made fences: later ones must not look earlier.
-    pub fn starting_at(self, seqno: u64) -> Self {
-        let unused = self.0.last_seqno.load(Ordering::Relaxed) == 0;
-        assert!(unused, "a context that has made fences cannot start at another number");
-        self.0.last_seqno.store(seqno.wrapping_sub(1), Ordering::Relaxed);
+    pub fn starting_at(mut self, seqno: u64) -> Self {
+        let unused = self.0.unissued();
+        let inner = unused.expect("a context that has made fences cannot start at another number");
+        inner.origin = seqno.wrapping_sub(1);
         self
     }
 
@@ -246,8 +253,8 @@ impl FenceContext {
     /// ```
     #[track_caller]
     pub fn new_observed_fence(&self, ops: Arc<dyn FenceOps>) -> (WeakDriverFence, Fence) {
-        let kind = Kind::Plain(self.0.clone());
-        let fence = Fence::make(Slot::new(), Inner::observed(kind, self.next_seqno(), ops));
+        let (seqno, context) = self.next();
+        let fence = Fence::make(Slot::new(), Inner::observed(Kind::Plain(context), seqno, ops));
         (WeakDriverFence::new(&fence), fence)
     }
 
@@ -301,19 +308,17 @@ impl FenceContext {
         self.0.abandoned.lock().count
     }
 
-    pub(crate) fn next_seqno(&self) -> u64 {
-        let last = self.0.last_seqno.fetch_add(1, Ordering::Relaxed);
-        self.0.seqnos.number(last.wrapping_add(1))
-    }
-
-    pub(crate) fn inner(&self) -> &Arc<ContextInner> {
-        &self.0
+    /// The next sequence number, for something that keeps the context.
+    #[inline]
+    pub(crate) fn next(&self) -> (u64, Issued<ContextInner>) {
+        let (count, context) = self.0.issue();
+        (context.seqnos.number(context.origin.wrapping_add(count)), context)
     }
 
     #[track_caller]
     fn fill(&self, slot: Slot<Inner>, ops: Option<Arc<dyn FenceOps>>) -> DriverFence {
-        let inner = Inner::new(Kind::Plain(self.0.clone()), self.next_seqno(), ops);
-        DriverFence::new(Fence::make(slot, inner))
+        let (seqno, context) = self.next();
+        DriverFence::new(Fence::make(slot, Inner::new(Kind::Plain(context), seqno, ops)))
     }
 }
 

@@ -1,15 +1,15 @@
 //! The producer side of a fence.
 
 use crate::callback::drain;
-use crate::context::{ContextInner, ContextKind};
+use crate::context::{ContextInner, ContextKind, Issued};
 use crate::errno::Errno;
 use crate::fence::{Fence, Inner, Kind};
 use crate::shared::{AllocError, Slot, WeakShared};
 use crate::sync::Life;
 use crate::taint;
 use crate::time::Timestamp;
-use alloc::sync::Arc;
 use core::fmt;
+use core::mem::forget;
 use core::panic::Location;
 
 /// Memory for a fence that is not there yet; see [`FenceContext::init_fence`].
@@ -58,6 +58,7 @@ impl DriverFence {
         DriverFence { fence: Some(fence), made: Location::caller() }
     }
 
+    #[inline]
     fn inner(&self) -> &Fence {
         match &self.fence {
             Some(fence) => fence,
@@ -66,6 +67,7 @@ impl DriverFence {
     }
 
     /// A handle for consumers.
+    #[inline]
     pub fn fence(&self) -> Fence {
         self.inner().clone()
     }
@@ -97,6 +99,8 @@ impl DriverFence {
     #[doc(alias = "dma_fence_signal_timestamp")]
     pub fn signal_at(mut self, result: Result<(), Errno>, timestamp: Timestamp) {
         if let Some(fence) = self.fence.take() {
+            // There is nothing left to lose.
+            forget(self);
             fence.complete(result, timestamp);
         }
     }
@@ -119,7 +123,7 @@ impl Drop for DriverFence {
 /// The way out and the record are there before the loss is visible, so that a reset meanwhile finds the
 /// fence and whoever is woken finds the record. Should a hook on another thread signal the fence between
 /// the first look and the last step, it is counted as lost although it was not.
-fn abandon(fence: &Fence, context: &Arc<ContextInner>, made: &'static Location<'static>) {
+fn abandon(fence: &Fence, context: &Issued<ContextInner>, made: &'static Location<'static>) {
     // A hook may have signaled it: then nothing is lost. It is not asked any more.
     if fence.life() == Life::Signaled {
         return;

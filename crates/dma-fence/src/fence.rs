@@ -265,6 +265,7 @@ impl Fence {
         }
     }
 
+    #[inline]
     pub(crate) fn lives_by_its_handles(&self) -> bool {
         self.is_container() || self.0.lock.load().is_observed()
     }

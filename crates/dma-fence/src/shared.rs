@@ -297,16 +297,24 @@ impl<T> Shared<T> {
     ///
     /// A value that owns a handle of its own type takes it out there: so a long row of them is let go
     /// in a loop instead of by recursion.
+    #[inline]
     pub(crate) fn release<R>(this: Self, last: impl FnOnce(&mut T) -> R) -> Option<R> {
         let this = ManuallyDrop::new(this);
-        if !this.counted().counts.lower() {
-            return None;
-        }
+        // SAFETY: COUNT-ALIVE: if it is lowered to 0, that is what we did.
+        this.counted().counts.lower().then(|| unsafe { Self::end(this.ptr, last) })
+    }
+
+    /// Out of line: most drops are not the last.
+    ///
+    /// # Safety
+    /// The caller took strong to 0.
+    #[inline(never)]
+    unsafe fn end<R>(ptr: NonNull<Counted<T>>, last: impl FnOnce(&mut T) -> R) -> R {
         // The count that the strong handles held together goes at the end, even if a drop panics.
-        let _memory = WeakShared { ptr: this.ptr, _owns: PhantomData::<Counted<T>> };
-        // SAFETY: COUNT-ALIVE: we took strong to 0, so the value is ours alone.
-        let mut value = unsafe { DropInPlace::new(&mut (*this.ptr.as_ptr()).value) };
-        Some(last(value.get()))
+        let _memory = WeakShared { ptr, _owns: PhantomData::<Counted<T>> };
+        // SAFETY: COUNT-ALIVE: strong is 0, so the value is the caller's alone.
+        let mut value = unsafe { DropInPlace::new(&mut (*ptr.as_ptr()).value) };
+        last(value.get())
     }
 }
 
@@ -351,6 +359,7 @@ impl<T> Clone for Shared<T> {
 }
 
 impl<T> Drop for Shared<T> {
+    #[inline]
     fn drop(&mut self) {
         // Made of our own count, which goes with it and not a second time with us.
         Shared::release(Shared { ptr: self.ptr, _owns: PhantomData }, |_| ());

@@ -80,7 +80,7 @@ mod model {
 pub(crate) mod global {
     #[cfg(feature = "trace")]
     pub(crate) use super::once::SetOnce;
-    pub(crate) use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
     #[cfg(feature = "std")]
     pub(crate) type Mutex<T> = super::blocking::Mutex<T>;
     #[cfg(not(feature = "std"))]

@@ -25,11 +25,10 @@ mod thread;
 
 pub use record::{Kind, Record};
 
-use crate::context::ContextInner;
+use crate::context::{ContextInner, Issued};
 #[cfg(feature = "contract")]
 use crate::contract::Violation;
 use crate::sync::global::{AtomicU64, Mutex, Ordering};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::panic::Location;
 use record::Event;
@@ -130,7 +129,7 @@ pub fn record_early_signal(fence: (u64, u64), exported: &'static Location<'stati
 
 /// `made` is where the producer came from, for where it went is a drop.
 pub(crate) fn record_abandoned(
-    context: &Arc<ContextInner>,
+    context: &Issued<ContextInner>,
     seqno: u64,
     made: &'static Location<'static>,
 ) {

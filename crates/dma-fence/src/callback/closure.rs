@@ -43,6 +43,16 @@ unsafe impl<F: Send> Sync for ClosureNode<F> {}
 // SAFETY: As above.
 unsafe impl<F: Send> Send for ClosureNode<F> {}
 
+impl<F: Call> ClosureNode<F> {
+    fn of(closure: F, keep: Option<Fence>) -> Self {
+        ClosureNode {
+            header: Header::new::<Self>(),
+            closure: UnsafeCell::new(Some(closure)),
+            keep: UnsafeCell::new(keep),
+        }
+    }
+}
+
 impl<F> ClosureNode<F> {
     /// # Safety
     /// The caller owns the claim, or the node was never registered.
@@ -100,11 +110,7 @@ pub(crate) fn register<F: Call>(
     if let Some(outcome) = fence.decided(interest) {
         return Err((closure, outcome));
     }
-    let (node, ours) = Shared::new_pair(ClosureNode {
-        header: Header::new::<ClosureNode<F>>(),
-        closure: UnsafeCell::new(Some(closure)),
-        keep: UnsafeCell::new(None),
-    });
+    let (node, ours) = Shared::new_pair(ClosureNode::of(closure, None));
     match fence.link(NodeRef::new(node), interest, || {}) {
         Ok(()) => Ok(FenceCallback(Some(Registration {
             set_keep: set_keep::<F>,
@@ -112,7 +118,7 @@ pub(crate) fn register<F: Call>(
             interest,
             fence: fence.clone(),
         }))),
-        Err(outcome) => {
+        Err((_, outcome)) => {
             // SAFETY: Never registered, so nobody else has it; and it was put in just above.
             let closure = unsafe { ours.take_closure().unwrap_unchecked() };
             Err((closure, outcome))

@@ -44,11 +44,18 @@ impl Queue {
 }
 
 /// Runs the callbacks of `list`, or leaves them to the drain that this thread is in.
-pub(crate) fn run(mut list: List, outcome: Outcome) {
+#[inline]
+pub(crate) fn run(list: List, outcome: Outcome) {
     if !list.is_empty() {
-        list.stamp(outcome);
-        drop(host::begin(&mut list));
+        run_some(list, outcome);
     }
+}
+
+/// Out of line: most fences that signal have none.
+#[inline(never)]
+fn run_some(mut list: List, outcome: Outcome) {
+    list.stamp(outcome);
+    drop(host::begin(&mut list));
 }
 
 /// Runs `f`, and only after it the callbacks that it set free. Its panic waits for them, too.

@@ -30,6 +30,7 @@ impl List {
     }
 
     /// Appends a node that is in no list.
+    #[inline]
     pub(crate) fn push_back(&mut self, node: NodeRef, interest: Interest) {
         let node = node.into_ptr();
         // SAFETY: Alive by the count that we just took over; in no list, so its links are ours.
@@ -42,6 +43,7 @@ impl List {
     }
 
     /// Moves all of `other` to the end of this list.
+    #[inline]
     pub(crate) fn append(&mut self, other: &mut List) {
         let Some(second) = other.head.take() else { return };
         let Some(first) = self.head else {

@@ -131,6 +131,7 @@ impl ChainNode {
     }
 
     /// The last handle of the fence goes: takes the callback back, and lets go of what is before.
+    #[inline(never)]
     pub(crate) fn released(this: &Shared<ChainNode>) {
         disarm(this);
         let mut prev = this.take_prev();
@@ -194,7 +195,7 @@ fn link(node: &Shared<ChainNode>, point: &Fence, interest: Interest) -> Result<(
     let armed = (point.clone(), interest);
     // The place is empty, so nothing is dropped under the lock of `point`.
     let linked = || node.link.lock().armed = Some(armed);
-    point.link(NodeRef::new(node.clone()), interest, linked)
+    point.link(NodeRef::new(node.clone()), interest, linked).map_err(|(_, outcome)| outcome)
 }
 
 /// Everything has signaled: so does the chain.

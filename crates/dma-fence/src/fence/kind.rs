@@ -3,13 +3,12 @@
 use super::Fence;
 use crate::array::{self, ArrayNode};
 use crate::chain::{self, ChainNode};
-use crate::context::{ContextInner, SeqnoOrder};
+use crate::context::{ContextInner, Issued, SeqnoOrder};
 use crate::shared::Shared;
-use alloc::sync::Arc;
 
 pub(crate) enum Kind {
     /// One operation, on a context that somebody made.
-    Plain(Arc<ContextInner>),
+    Plain(Issued<ContextInner>),
     /// All of its members.
     Array(Shared<ArrayNode>),
     /// A point of a timeline and all before it.
@@ -74,6 +73,7 @@ impl Kind {
     }
 
     /// The last handle has gone.
+    #[inline]
     pub(super) fn released(&self) {
         match self {
             Kind::Array(array) => ArrayNode::disarm(array),

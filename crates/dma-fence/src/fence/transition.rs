@@ -27,6 +27,7 @@ use crate::time::Timestamp;
 use crate::trace;
 use alloc::sync::Arc;
 
+#[inline]
 fn undecided(state: State, interest: Interest) -> bool {
     match interest {
         Interest::Signal => !state.is_signaled(),
@@ -35,11 +36,13 @@ fn undecided(state: State, interest: Interest) -> bool {
 }
 
 impl Fence {
+    #[inline]
     fn lock(&self) -> StateGuard<'_, Guarded> {
         self.0.lock.lock()
     }
 
     /// What somebody with that interest would be told now.
+    #[inline]
     pub(crate) fn decided(&self, interest: Interest) -> Option<Outcome> {
         let mut state = self.0.lock.load();
         if state.life() == Life::Abandoned && self.is_container() {
@@ -47,32 +50,30 @@ impl Fence {
             self.poll();
             state = self.0.lock.load();
         }
-        self.decision(state, interest)
+        if undecided(state, interest) { None } else { Some(self.decision(state)) }
     }
 
-    fn decision(&self, state: State, interest: Interest) -> Option<Outcome> {
-        if undecided(state, interest) {
-            return None;
-        }
-        Some(match state.life() {
+    /// What it has been decided to.
+    #[inline(never)]
+    fn decision(&self, state: State) -> Outcome {
+        match state.life() {
             Life::Signaled => Outcome::Signaled(self.0.signal_record()),
             _ => Outcome::Abandoned,
-        })
+        }
     }
 
-    /// Puts a node on the list, unless the fence is decided. Enables signaling first, and runs
+    /// Puts a node on the list, or gives it back if the fence is decided. Enables signaling first, and runs
     /// `linked` under the lock once the node is there.
     pub(crate) fn link(
         &self,
         node: NodeRef,
         interest: Interest,
         linked: impl FnOnce(),
-    ) -> Result<(), Outcome> {
+    ) -> Result<(), (NodeRef, Outcome)> {
         self.enable();
         let mut guard = self.lock();
-        if let Some(outcome) = self.decision(guard.state(), interest) {
-            drop(guard);
-            return Err(outcome);
+        if !undecided(guard.state(), interest) {
+            return Err((node, self.decision(guard.state())));
         }
         guard.callbacks.push_back(node, interest);
         linked();
@@ -99,29 +100,30 @@ impl Fence {
 
     /// Pending or Abandoned → Signaled. False if it had signaled before.
     pub(crate) fn complete(&self, result: Result<(), Errno>, timestamp: Timestamp) -> bool {
-        self.complete_from(&[Life::Pending, Life::Abandoned], result, timestamp)
+        self.complete_from(Life::Abandoned, result, timestamp)
     }
 
     /// What a hook says counts only as long as the producer is there.
     fn complete_for_hook(&self, signal: Signal) {
-        self.complete_from(&[Life::Pending], signal.result, signal.timestamp);
+        self.complete_from(Life::Pending, signal.result, signal.timestamp);
     }
 
     fn complete_from(
         &self,
-        from: &[Life],
+        at_most: Life,
         result: Result<(), Errno>,
         timestamp: Timestamp,
     ) -> bool {
         let moment = trace::moment();
         let mut guard = self.lock();
         let state = guard.state();
-        if !from.contains(&state.life()) {
+        if state.life() > at_most {
             return false;
         }
         self.0.record(timestamp);
         let callbacks = guard.callbacks.take();
-        let ops = guard.ops.take();
+        // Most have none, and to take nothing costs more than to look.
+        let ops = if guard.ops.is_some() { guard.ops.take() } else { None };
         guard.unlock_as(state.signaled(result));
         moment.signaled(&self.0, result);
         if state.life() == Life::Abandoned && !self.is_container() {
@@ -191,10 +193,16 @@ impl Fence {
     }
 
     /// Makes sure, once, that a signal will come.
+    #[inline]
     pub(super) fn enable(&self) {
-        if !self.0.lock.load().is_to_enable() {
-            return;
+        if self.0.lock.load().is_to_enable() {
+            self.enable_now();
         }
+    }
+
+    /// The caller is the first waiter, or one of them.
+    #[cold]
+    fn enable_now(&self) {
         let moment = trace::moment();
         let guard = self.lock();
         let state = guard.state();

@@ -127,33 +127,42 @@ impl<T> StateLock<T> {
         State(self.word.load(Ordering::Acquire) & !LOCKED)
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> StateGuard<'_, T> {
         #[cfg(loom)]
         let gate = self.gate.as_ref().map(|gate| gate.lock().unwrap());
+        let taken = self.take(self.word.load(Ordering::Relaxed));
+        let state = taken.unwrap_or_else(|seen| self.wait_and_take(seen));
+        StateGuard {
+            lock: self,
+            state,
+            _not_send: PhantomData,
+            #[cfg(loom)]
+            _gate: gate,
+        }
+    }
+
+    /// Unless somebody else has it, or the word is not what was seen; then that which it is.
+    #[inline]
+    fn take(&self, seen: u32) -> Result<State, u32> {
+        if seen & LOCKED != 0 {
+            return Err(seen);
+        }
+        let locked = seen | LOCKED;
+        self.word.compare_exchange(seen, locked, Ordering::Acquire, Ordering::Relaxed).map(State)
+    }
+
+    #[cold]
+    fn wait_and_take(&self, mut seen: u32) -> State {
         let mut backoff = Backoff::new();
-        let mut seen = self.word.load(Ordering::Relaxed);
         loop {
-            if seen & LOCKED == 0 {
-                match self.word.compare_exchange(
-                    seen,
-                    seen | LOCKED,
-                    Ordering::Acquire,
-                    Ordering::Relaxed,
-                ) {
-                    Ok(_) => {
-                        return StateGuard {
-                            lock: self,
-                            state: State(seen),
-                            _not_send: PhantomData,
-                            #[cfg(loom)]
-                            _gate: gate,
-                        };
-                    }
-                    Err(now) => seen = now,
-                }
-            } else {
+            if seen & LOCKED != 0 {
                 backoff.snooze();
                 seen = self.word.load(Ordering::Relaxed);
+            }
+            match self.take(seen) {
+                Ok(state) => return state,
+                Err(now) => seen = now,
             }
         }
     }

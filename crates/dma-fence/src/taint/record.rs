@@ -1,10 +1,9 @@
 //! One event.
 
 use super::thread::Thread;
-use crate::context::ContextInner;
+use crate::context::{ContextInner, Issued};
 use crate::contract::Violation;
 use crate::time::Timestamp;
-use alloc::sync::Arc;
 use core::fmt;
 use core::panic::Location;
 
@@ -45,7 +44,7 @@ pub struct Record {
 #[derive(Clone)]
 pub(super) enum Event {
     Abandoned {
-        context: Arc<ContextInner>,
+        context: Issued<ContextInner>,
         seqno: u64,
     },
     Leak {
