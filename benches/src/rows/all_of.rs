@@ -83,7 +83,7 @@ pub(crate) fn ours(members: usize, order: Order) -> Contender {
         let array = FenceArray::new(fences).expect("there are members, and none is an array");
         let done = Arc::new(AtomicBool::new(false));
         let tell = done.clone();
-        array.on_signal(move |_| tell.store(true, Ordering::Release)).expect("pending").detach();
+        array.on_signal_detached(move |_| tell.store(true, Ordering::Release)).expect("pending");
         let now = Timestamp::now();
         signal_all(&mut producers, &places, |producer| producer.signal_at(Ok(()), now));
         assert!(done.load(Ordering::Acquire));

@@ -54,7 +54,7 @@ fn live(points: usize) {
         head = Some(point.expect("its fence is no chain").into());
     }
     let head = head.expect("there are points");
-    head.on_signal(|_| ()).expect("it is pending").detach();
+    head.on_signal_detached(|_| ()).expect("it is pending");
     producers.into_iter().for_each(|producer| producer.signal(Ok(())));
     assert!(head.is_signaled());
 }

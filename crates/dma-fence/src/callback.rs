@@ -13,7 +13,7 @@ pub(crate) mod list;
 pub(crate) mod node;
 
 pub(crate) use closure::Call;
-pub(crate) use closure::register;
 pub use closure::{Declined, FenceCallback};
+pub(crate) use closure::{register, register_detached};
 pub(crate) use list::List;
 pub(crate) use node::{Header, Interest, Node, NodeRef};

@@ -216,6 +216,32 @@ impl Fence {
             .map_err(|(OnSignal(callback), outcome)| Declined { callback, outcome })
     }
 
+    /// As [`on_signal`](Self::on_signal), for good: there is no way to take the callback back, so it takes
+    /// half the time. The fence stays alive until then.
+    ///
+    /// ```
+    /// # use dma_fence::FenceContext;
+    /// let context = FenceContext::hardware("gpu", "ring 0");
+    /// let render = context.new_fence();
+    /// render.fence().on_signal_detached(|signal| println!("show it: {:?}", signal.result))?;
+    /// render.signal(Ok(()));
+    /// # Ok::<(), dma_fence::Outcome>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`on_signal`](Self::on_signal).
+    ///
+    /// # Context
+    /// As [`on_signal`](Self::on_signal).
+    #[doc(alias = "dma_fence_add_callback")]
+    pub fn on_signal_detached<F>(&self, callback: F) -> Result<(), Declined<F>>
+    where
+        F: FnOnce(&Signal) + Send + 'static,
+    {
+        callback::register_detached(self, Interest::Signal, OnSignal(callback))
+            .map_err(|(OnSignal(callback), outcome)| Declined { callback, outcome })
+    }
+
     /// Calls `callback` when the fence has signaled or was abandoned, whichever comes first; this is
     /// how a dependency is waited for.
     ///
@@ -230,6 +256,22 @@ impl Fence {
         F: FnOnce(&Outcome) + Send + 'static,
     {
         callback::register(self, Interest::Outcome, OnOutcome(callback))
+            .map_err(|(OnOutcome(callback), outcome)| Declined { callback, outcome })
+    }
+
+    /// As [`on_outcome`](Self::on_outcome), for good, as [`on_signal_detached`](Self::on_signal_detached).
+    ///
+    /// # Errors
+    /// As [`on_outcome`](Self::on_outcome).
+    ///
+    /// # Context
+    /// As [`on_outcome`](Self::on_outcome).
+    #[doc(alias = "dma_fence_add_callback")]
+    pub fn on_outcome_detached<F>(&self, callback: F) -> Result<(), Declined<F>>
+    where
+        F: FnOnce(&Outcome) + Send + 'static,
+    {
+        callback::register_detached(self, Interest::Outcome, OnOutcome(callback))
             .map_err(|(OnOutcome(callback), outcome)| Declined { callback, outcome })
     }
 

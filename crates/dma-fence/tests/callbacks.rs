@@ -18,17 +18,18 @@ fn callbacks_run_once_and_in_the_order_of_registration() {
     let producer = hardware().new_fence();
     let fence = producer.fence();
     let log = Log::new();
-    for number in 0..9 {
+    for number in 0..16 {
         let log = log.clone();
-        if number % 2 == 0 {
-            fence.on_signal(move |_| log.push(number)).unwrap().detach();
-        } else {
-            fence.on_outcome(move |_| log.push(number)).unwrap().detach();
+        match number % 4 {
+            0 => fence.on_signal(move |_| log.push(number)).unwrap().detach(),
+            1 => fence.on_outcome(move |_| log.push(number)).unwrap().detach(),
+            2 => fence.on_signal_detached(move |_| log.push(number)).unwrap(),
+            _ => fence.on_outcome_detached(move |_| log.push(number)).unwrap(),
         }
     }
     assert!(log.take().is_empty());
     producer.signal(Ok(()));
-    assert_eq!(log.take(), (0..9).collect::<Vec<_>>());
+    assert_eq!(log.take(), (0..16).collect::<Vec<_>>());
 }
 
 #[test]
@@ -85,6 +86,55 @@ fn a_declined_callback_comes_back_unrun() {
     let dma_fence::Outcome::Signaled(signal) = declined.outcome else { panic!("signaled") };
     (declined.callback)(&signal);
     assert!(ran.load(SeqCst));
+}
+
+#[test]
+fn a_declined_callback_that_would_be_detached_comes_back_too() {
+    let context = hardware();
+    let producer = context.new_fence();
+    let fence = producer.fence();
+    producer.signal(Err(Errno::EIO));
+    let ran = Arc::new(AtomicBool::new(false));
+    let mark = || {
+        let ran = ran.clone();
+        move || ran.store(true, SeqCst)
+    };
+    let signal = mark();
+    let declined = fence.on_signal_detached(move |_| signal()).unwrap_err();
+    assert_eq!(declined.outcome.result(), Err(FenceError::Failed(Errno::EIO)));
+    drop(declined);
+    let outcome = mark();
+    let declined = lost(&context).on_outcome_detached(move |_| outcome()).unwrap_err();
+    assert_eq!(declined.outcome, dma_fence::Outcome::Abandoned);
+    assert!(!ran.load(SeqCst));
+    (declined.callback)(&declined.outcome);
+    assert!(ran.load(SeqCst));
+}
+
+#[test]
+fn detached_callbacks_are_told_of_what_they_wait_for() {
+    let context = hardware();
+    let producer = context.new_fence();
+    let log = Log::new();
+    let [signal, outcome] = [log.clone(), log.clone()];
+    producer.fence().on_signal_detached(move |told| signal.push(told.result.err())).unwrap();
+    producer.fence().on_outcome_detached(move |_| outcome.push(None)).unwrap();
+    drop(producer);
+    assert_eq!(log.take(), [None], "abandoned");
+    context.declare_idle(Errno::EIO);
+    assert_eq!(log.take(), [Some(Errno::EIO)], "signaled");
+}
+
+#[test]
+fn a_detached_callback_keeps_a_container() {
+    let producer = hardware().new_fence();
+    let log = Log::new();
+    let seen = log.clone();
+    let array = FenceArray::new(vec![producer.fence()]).unwrap();
+    array.on_signal_detached(move |_| seen.push(())).unwrap();
+    drop(array);
+    producer.signal(Ok(()));
+    assert_eq!(log.take(), [()]);
 }
 
 #[test]

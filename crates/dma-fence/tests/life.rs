@@ -415,17 +415,24 @@ fn a_backend_with_a_weak_producer_goes_with_the_last_consumer() {
 
 #[test]
 fn a_detached_callback_is_a_consumer_of_a_weak_producer() {
-    let (watcher, fence, alive) = watched(&hardware());
-    let log = Log::new();
-    let seen = log.clone();
-    fence.on_signal(move |signal| seen.push(signal.result)).unwrap().detach();
-    drop(fence);
-    let producer = watcher.producer.lock().unwrap().take().unwrap();
-    drop(watcher);
-    assert!(alive.upgrade().is_some());
-    producer.upgrade().expect("the callback waits").signal(Ok(()));
-    assert_eq!(log.take(), [Ok(())]);
-    assert!(alive.upgrade().is_none());
+    for from_the_start in [false, true] {
+        let (watcher, fence, alive) = watched(&hardware());
+        let log = Log::new();
+        let seen = log.clone();
+        let callback = move |signal: &dma_fence::Signal| seen.push(signal.result);
+        if from_the_start {
+            fence.on_signal_detached(callback).unwrap();
+        } else {
+            fence.on_signal(callback).unwrap().detach();
+        }
+        drop(fence);
+        let producer = watcher.producer.lock().unwrap().take().unwrap();
+        drop(watcher);
+        assert!(alive.upgrade().is_some());
+        producer.upgrade().expect("the callback waits").signal(Ok(()));
+        assert_eq!(log.take(), [Ok(())]);
+        assert!(alive.upgrade().is_none());
+    }
 }
 
 #[test]

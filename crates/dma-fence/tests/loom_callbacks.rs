@@ -57,6 +57,26 @@ fn a_callback_runs_once_or_is_handed_back() {
 }
 
 #[test]
+fn a_detached_callback_runs_once_or_is_handed_back() {
+    loom::model(|| {
+        let context = FenceContext::software("model", "a");
+        let producer = context.new_fence();
+        let fence = producer.fence();
+        let ran = Ran::new();
+        let signaler = thread::spawn(move || producer.signal(Ok(())));
+        let in_callback = ran.clone();
+        let declined = fence.on_signal_detached(move |_| in_callback.run()).err();
+        // In one order it is the fence's last handle.
+        drop(fence);
+        if declined.is_some() {
+            ran.run();
+        }
+        signaler.join().unwrap();
+        assert_eq!(ran.runs(), 1);
+    });
+}
+
+#[test]
 fn cancel_tells_the_truth_and_waits() {
     loom::model(|| {
         let context = FenceContext::software("model", "a");

@@ -126,6 +126,26 @@ pub(crate) fn register<F: Call>(
     }
 }
 
+/// Puts a closure on a fence's list for good: nobody else has a handle of the node, or of the fence for its sake.
+pub(crate) fn register_detached<F: Call>(
+    fence: &Fence,
+    interest: Interest,
+    closure: F,
+) -> Result<(), (F, Outcome)> {
+    if let Some(outcome) = fence.decided(interest) {
+        return Err((closure, outcome));
+    }
+    let keep = fence.lives_by_its_handles().then(|| fence.clone());
+    let node = NodeRef::new(Shared::new(ClosureNode::of(closure, keep)));
+    fence.link(node, interest, || {}).map_err(|(node, outcome)| {
+        // SAFETY: Of this very type. Never registered, so nobody else has it; and it was put in just above.
+        let node = unsafe { node.as_ptr().cast::<ClosureNode<F>>().as_ref() };
+        // SAFETY: As above.
+        let closure = unsafe { node.take_closure().unwrap_unchecked() };
+        (closure, outcome)
+    })
+}
+
 unsafe fn set_keep<F: Call>(node: &NodeRef, fence: Fence) {
     // SAFETY: The registration was made with this very type; lock and place are the caller's duty.
     unsafe { node.as_ptr().cast::<ClosureNode<F>>().as_ref().swap_keep(Some(fence)) };
