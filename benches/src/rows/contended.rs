@@ -1,9 +1,11 @@
-//! One thread signals, another registers on the same operations at the same time.
+//! One thread makes operations and ends them, another registers for each as soon as it hears of it: about when it ends.
 
 use std::hint::black_box;
+use std::sync::mpsc::{TryRecvError, channel};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use dma_fence::{DriverFence, FenceContext};
+use dma_fence::FenceContext;
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
@@ -19,6 +21,39 @@ pub(super) fn contests() -> Vec<Contest> {
     ]
 }
 
+/// What the first thread sends, which ends it right after that, the second one receives, and keeps. It does not sleep, for
+/// that would be all that is measured.
+fn race<P, F: Send>(
+    times: u64,
+    make: impl Fn() -> (P, F) + Send,
+    signal: impl Fn(P) + Send,
+    register: impl Fn(&mut F) + Send,
+) -> Duration {
+    let (sender, receiver) = channel();
+    let mut kept = Vec::with_capacity(times as usize);
+    let keep = &mut kept;
+    let producer = move || {
+        for _ in 0..times {
+            let (producer, fence) = make();
+            sender.send(fence).expect("it is received");
+            signal(producer);
+        }
+    };
+    let consumer = move || {
+        loop {
+            match receiver.try_recv() {
+                Ok(mut fence) => {
+                    register(&mut fence);
+                    keep.push(fence);
+                }
+                Err(TryRecvError::Empty) => std::hint::spin_loop(),
+                Err(TryRecvError::Disconnected) => break,
+            }
+        }
+    };
+    together(vec![Box::new(producer), Box::new(consumer)])
+}
+
 fn look<T>(value: T) {
     black_box(value);
 }
@@ -26,38 +61,38 @@ fn look<T>(value: T) {
 fn ours() -> Contender {
     let context = FenceContext::hardware("bench", "ring");
     Contender::new("dma-fence", move |times| {
-        let producers: Vec<_> = (0..times).map(|_| context.new_fence()).collect();
-        let fences: Vec<_> = producers.iter().map(DriverFence::fence).collect();
-        let signal = || producers.into_iter().for_each(|producer| producer.signal(Ok(())));
-        let register = || {
-            for fence in &fences {
-                if let Ok(callback) = fence.on_signal(|signal| look(signal.result)) {
-                    callback.detach();
-                }
-            }
+        let make = || {
+            let producer = context.new_fence();
+            let fence = producer.fence();
+            (producer, fence)
         };
-        together(vec![Box::new(signal), Box::new(register)])
+        race(
+            times,
+            make,
+            |producer| producer.signal(Ok(())),
+            |fence| look(fence.on_signal_detached(|signal| look(signal.result))),
+        )
     })
 }
 
 fn oneshot() -> Contender {
+    type Ended = Result<(), i32>;
     Contender::new("tokio oneshot", |times| {
-        let (producers, mut fences): (Vec<_>, Vec<_>) =
-            (0..times).map(|_| oneshot::channel::<Result<(), i32>>()).unzip();
-        let signal = || producers.into_iter().for_each(|producer| producer.send(Ok(())).unwrap());
-        let register = || {
-            let mut context = Context::from_waker(Waker::noop());
-            fences.iter_mut().for_each(|fence| look(fence.poll_unpin(&mut context)));
-        };
-        together(vec![Box::new(signal), Box::new(register)])
+        race(
+            times,
+            oneshot::channel::<Ended>,
+            |producer| producer.send(Ok(())).expect("it is kept"),
+            |fence| look(fence.poll_unpin(&mut Context::from_waker(Waker::noop()))),
+        )
     })
 }
 
 fn boxed() -> Contender {
     Contender::new("boxed closures in a Mutex", |times| {
-        let fences: Vec<_> = (0..times).map(|_| BoxedFence::new()).collect();
-        let signal = || fences.iter().for_each(BoxedFence::signal);
-        let register = || fences.iter().for_each(|fence| fence.on_signal(|| look(())));
-        together(vec![Box::new(signal), Box::new(register)])
+        let make = || {
+            let producer = BoxedFence::new();
+            (producer.clone(), producer)
+        };
+        race(times, make, |producer| producer.signal(), |fence| fence.on_signal(|| look(())))
     })
 }

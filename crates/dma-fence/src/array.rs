@@ -154,6 +154,10 @@ impl Turn {
 
     fn link(&self, index: usize, interest: Interest) -> Result<(), Outcome> {
         let array = self.array();
+        // Most have signaled when the walk comes to them, and nothing need be counted or locked to see that.
+        if let Some(outcome) = array.members[index].decided(interest) {
+            return Err(outcome);
+        }
         let node = NodeRef::new(array.clone());
         let armed = || array.armed.set(Some(interest));
         array.members[index].link(node, interest, armed).map_err(|(_, outcome)| outcome)

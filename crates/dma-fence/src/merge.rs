@@ -44,14 +44,22 @@ pub fn merge(fences: impl IntoIterator<Item = Fence>) -> Fence {
 /// There was no memory; nothing has changed.
 #[doc(alias = "dma_fence_unwrap_merge")]
 pub fn try_merge(fences: impl IntoIterator<Item = Fence>) -> Result<Fence, AllocError> {
+    let fences = fences.into_iter();
     let mut leaves = Vec::new();
+    leaves.try_reserve(fences.size_hint().0).map_err(|_| AllocError)?;
+    let mut add = |leaf| {
+        leaves.try_reserve(1).map_err(|_| AllocError)?;
+        leaves.push(leaf);
+        Ok(())
+    };
     let mut signaled = Tally::NONE;
     for fence in fences {
-        let mut walk = fence.leaves();
-        for leaf in walk.by_ref() {
-            leaves.try_reserve(1).map_err(|_| AllocError)?;
-            leaves.push(leaf);
+        if !fence.is_container() {
+            add(fence)?;
+            continue;
         }
+        let mut walk = fence.leaves();
+        walk.by_ref().try_for_each(&mut add)?;
         signaled = signaled.and(walk.taken_out());
     }
     if leaves.is_empty() {
@@ -93,21 +101,26 @@ pub fn dedup(fences: &mut Vec<Fence>) {
     fences.sort_unstable_by_key(|fence| (fence.context(), fence.seqno(), fence.address()));
     fences.dedup_by(|next, fence| next.same_fence(fence));
     let same_context = |a: &Fence, b: &Fence| a.context() == b.context();
-    for timeline in fences.chunk_by_mut(same_context) {
-        latest_first(timeline);
-    }
-    let mut latest: Option<Fence> = None;
-    fences.retain(|fence| match &latest {
-        Some(latest) if same_context(latest, fence) => !latest.supersedes(fence),
-        _ => {
-            latest = Some(fence.clone());
-            true
+    fences.chunk_by_mut(same_context).for_each(latest_first);
+    // What is kept is moved to the front; `latest` is the place of the first of its context there.
+    let (mut kept, mut latest) = (0, 0);
+    for next in 0..fences.len() {
+        if kept == 0 || !same_context(&fences[latest], &fences[next]) {
+            latest = kept;
+        } else if fences[latest].supersedes(&fences[next]) {
+            continue;
         }
-    });
+        fences.swap(kept, next);
+        kept += 1;
+    }
+    fences.truncate(kept);
 }
 
 /// Numbers that wrap are not sorted by time, so the latest one is looked for.
 fn latest_first(timeline: &mut [Fence]) {
+    if timeline.len() == 1 {
+        return;
+    }
     let later = |index: usize, than: usize| timeline[index].is_later_than(&timeline[than]);
     let latest = (1..timeline.len())
         .fold(0, |latest, index| if later(index, latest) == Some(true) { index } else { latest });

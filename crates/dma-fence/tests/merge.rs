@@ -229,6 +229,17 @@ fn an_abandoned_fence_is_pending_and_no_later_one_stands_for_it() {
 }
 
 #[test]
+fn an_abandoned_fence_does_not_keep_others_from_being_superfluous() {
+    let context = hardware();
+    let gone = lost(&context);
+    let (earlier, later) = two(&context);
+    let merged = merge([earlier.fence(), gone.clone(), later.fence()]);
+    assert_eq!(ids(merged.members().unwrap()), ids(&[later.fence(), gone]));
+    [earlier, later].into_iter().for_each(|producer| producer.signal(Ok(())));
+    context.declare_idle(Errno::EIO);
+}
+
+#[test]
 fn a_later_fence_that_is_abandoned_stands_for_those_before() {
     let context = hardware();
     let earlier = context.new_fence();
