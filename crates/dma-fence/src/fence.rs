@@ -67,13 +67,18 @@ impl Fence {
     /// As [`is_signaled`](Self::is_signaled).
     #[doc(alias = "dma_fence_get_status")]
     pub fn status(&self) -> Status {
-        let state = self.0.lock.load();
-        let asks = state.is_polled() && !state.is_signaled();
-        match if asks { self.poll_all() } else { state.life() } {
+        match self.ask() {
             Life::Pending => Status::Pending,
             Life::Abandoned => Status::Abandoned,
             Life::Signaled => Status::Signaled(self.0.signal_record()),
         }
+    }
+
+    /// Where it is in its life, by what it is asked.
+    #[inline]
+    pub(crate) fn ask(&self) -> Life {
+        let state = self.0.lock.load();
+        if state.is_polled() && !state.is_signaled() { self.poll_all() } else { state.life() }
     }
 
     /// When the operation ended; `None` before.

@@ -2,6 +2,7 @@
 //!
 //! - [`blocking`]: every wait that sleeps
 //! - [`one`], [`any`], [`all`]: the futures
+//! - [`sleeping`]: a thread on a fence's list
 //! - [`several`]: one wait for many fences, woken once
 //! - [`waker`]: the waker of the task that polled last
 //!
@@ -15,6 +16,8 @@ mod any;
 mod blocking;
 mod one;
 mod several;
+#[cfg(feature = "std")]
+mod sleeping;
 mod waker;
 
 pub use all::{AllFuture, all_of};
@@ -32,12 +35,14 @@ use crate::outcome::Outcome;
 
 impl Fence {
     /// What became of the fence, asking its backend or members.
-    fn ask(&self) -> Option<Outcome> {
-        self.status();
+    #[inline]
+    fn asked(&self) -> Option<Outcome> {
+        self.ask();
         self.outcome()
     }
 
     /// What became of the fence so far. Asks no hook: the state is enough once it was waited for.
+    #[inline]
     fn outcome(&self) -> Option<Outcome> {
         self.decided(Interest::Outcome)
     }

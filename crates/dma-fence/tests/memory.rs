@@ -36,7 +36,7 @@ fn a_signal_and_its_callbacks_allocate_nothing() {
         let producer = context.new_fence();
         for _ in 0..len {
             producer.fence().on_signal(|_| ()).unwrap().detach();
-            producer.fence().on_outcome(|_| ()).unwrap().detach();
+            producer.fence().on_outcome_detached(|_| ()).unwrap();
         }
         assert_eq!(allocations(|| producer.signal(Ok(()))), 0);
     }
@@ -421,6 +421,16 @@ fn a_cancelled_callback_is_freed_while_the_fence_is_pending() {
     drop(fence.on_outcome(|_| ()).unwrap());
     let _ = fence.wait_timeout(Duration::from_nanos(1));
     assert_eq!(live(), before);
+    producer.signal(Ok(()));
+}
+
+#[test]
+fn a_wait_that_times_out_leaves_nothing_on_the_fence() {
+    let producer = hardware().new_fence();
+    let fence = producer.fence();
+    let wait = || assert!(fence.wait_timeout(Duration::from_nanos(1)).is_err());
+    assert_eq!(allocations(wait), 1, "its place on the fence");
+    assert_eq!(leaks(wait), 0);
     producer.signal(Ok(()));
 }
 

@@ -73,7 +73,7 @@ impl Future for AllFuture {
         let this = self.get_mut();
         if let Some(several) = &this.registered {
             several.sleeper().set(cx.waker());
-        } else if let Some(verdict) = verdict(&this.fences, Fence::ask) {
+        } else if let Some(verdict) = verdict(&this.fences, Fence::asked) {
             return Poll::Ready(verdict);
         }
         let several = this.registered.get_or_insert_with(|| {

@@ -64,7 +64,7 @@ impl Future for AnyFuture {
         if let Some(several) = &this.registered {
             several.sleeper().set(cx.waker());
         } else {
-            let winner = first_decided(&this.fences, Fence::ask);
+            let winner = first_decided(&this.fences, Fence::asked);
             if winner.is_some() || this.fences.is_empty() {
                 return Poll::Ready(winner);
             }

@@ -1,15 +1,15 @@
 //! Waits that sleep.
 
 use super::several::{Several, Sleeper};
+use super::sleeping::Sleeping;
 use super::{all, any};
-use crate::callback::{Declined, drain};
+use crate::callback::drain;
 use crate::contract;
 use crate::fence::Fence;
 use crate::outcome::{FenceError, Outcome, WaitError};
 use crate::sync::{Parker, look};
 use crate::time::Timestamp;
 use crate::trace;
-use alloc::sync::Arc;
 use core::fmt;
 use core::slice;
 use core::time::Duration;
@@ -106,21 +106,19 @@ impl Fence {
     #[track_caller]
     fn outcome_by(&self, limit: Limit) -> Option<Outcome> {
         if matches!(limit, Limit::Zero) {
-            return self.ask();
+            return self.asked();
         }
         let _waiting = contract::waits_for(slice::from_ref(self));
         let _told = trace::waits(slice::from_ref(self));
-        let known = self.ask();
+        let known = self.asked();
         if known.is_some() {
             return known;
         }
-        let parker = Arc::new(Parker::new());
-        let waker = parker.clone();
-        match self.on_outcome(move |_| waker.unpark()) {
-            Err(Declined { outcome, .. }) => Some(outcome),
-            Ok(callback) => {
-                limit.sleep(&parker, || self.outcome().is_some());
-                callback.abandon();
+        match Sleeping::register(self) {
+            Err(outcome) => Some(outcome),
+            Ok(sleeping) => {
+                limit.sleep(sleeping.parker(), || self.outcome().is_some());
+                drop(sleeping);
                 self.outcome()
             }
         }
@@ -216,7 +214,7 @@ fn winner_by(fences: &[Fence], limit: Limit) -> Result<usize, WaitAnyError> {
         contract::may_wait();
         _told = Some(trace::waits(fences));
     }
-    let mut winner = any::first_decided(fences, Fence::ask);
+    let mut winner = any::first_decided(fences, Fence::asked);
     if winner.is_none() {
         sleep_for_several(fences, any::NEEDED, limit);
         winner = any::first_decided(fences, Fence::outcome);
@@ -274,11 +272,11 @@ pub fn wait_all_until(fences: &[Fence], deadline: Timestamp) -> Result<(), WaitE
 #[track_caller]
 fn verdict_by(fences: &[Fence], limit: Limit) -> Option<Result<(), FenceError>> {
     if matches!(limit, Limit::Zero) {
-        return all::verdict(fences, Fence::ask);
+        return all::verdict(fences, Fence::asked);
     }
     let _waiting = contract::waits_for(fences);
     let _told = trace::waits(fences);
-    let known = all::verdict(fences, Fence::ask);
+    let known = all::verdict(fences, Fence::asked);
     if known.is_some() {
         return known;
     }

@@ -53,9 +53,10 @@ pub(super) fn next_here() -> Option<(NodeRef, Outcome)> {
     with_queue(Queue::next).flatten()
 }
 
-/// The queue of this thread.
+/// The queue of the drain that this thread is in.
+#[inline]
 pub(super) fn with_queue<R>(f: impl FnOnce(&mut Queue) -> R) -> Option<R> {
-    HERE.with(|here| Some(f(&mut here.queue.borrow_mut())))
+    HERE.with(|here| here.active.get().then(|| f(&mut here.queue.borrow_mut())))
 }
 
 /// Runs user code; its panic goes on when the drain that this thread is in has ended.
