@@ -1,4 +1,6 @@
 //! One more callback on a fence that has some: registering and running it.
+//!
+//! Beside it the least that it can take: memory for what the callback holds and for its place in the list.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +23,11 @@ fn callback() -> impl FnOnce() + Send + 'static {
 }
 
 pub(super) fn contests() -> Vec<Contest> {
-    vec![Contest::new("one more callback", "callback", ours()).against(boxed(), 0.5)]
+    vec![
+        Contest::new("one more callback", "callback", ours())
+            .against(boxed(), 0.5)
+            .beside(allocation()),
+    ]
 }
 
 fn ours() -> Contender {
@@ -49,6 +55,17 @@ fn boxed() -> Contender {
         })
     };
     Contender::new("boxed closures in a Mutex", in_portions(work))
+}
+
+fn allocation() -> Contender {
+    let work = |times| {
+        let mut kept = Vec::with_capacity(CALLBACKS as usize);
+        timed(|| {
+            (0..times).for_each(|_| kept.push(Box::new(black_box([&CALLED; 5]))));
+            kept.clear();
+        })
+    };
+    Contender::new("an allocation alone", in_portions(work))
 }
 
 fn in_portions(mut work: impl FnMut(u64) -> Duration) -> impl FnMut(u64) -> Duration {

@@ -1,4 +1,6 @@
 //! An operation's whole life: a handle for each side, the signal, a look at it, the end of both handles.
+//!
+//! Beside it the least that it can take with the time: a shared flag, and to ask the clock.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -12,7 +14,8 @@ pub(super) fn contests() -> Vec<Contest> {
     vec![
         Contest::new("make, signal, drop; with the time", "fence", ours_with_time())
             .against(oneshot(), 1.0)
-            .beside(flag()),
+            .beside(flag())
+            .beside(timed_flag()),
         Contest::new("make, signal, drop; time given", "fence", ours_at_a_time())
             .against(flag(), 1.2)
             .beside(oneshot()),
@@ -50,11 +53,20 @@ fn oneshot() -> Contender {
 }
 
 fn flag() -> Contender {
-    Contender::of("Arc<AtomicBool>", || {
-        let producer = Arc::new(AtomicBool::new(false));
-        let fence = producer.clone();
-        producer.store(true, Ordering::Release);
-        drop(producer);
-        assert!(black_box(fence).load(Ordering::Acquire));
+    Contender::of("Arc<AtomicBool>", live_as_a_flag)
+}
+
+fn live_as_a_flag() {
+    let producer = Arc::new(AtomicBool::new(false));
+    let fence = producer.clone();
+    producer.store(true, Ordering::Release);
+    drop(producer);
+    assert!(black_box(fence).load(Ordering::Acquire));
+}
+
+fn timed_flag() -> Contender {
+    Contender::of("Arc<AtomicBool>, the clock", || {
+        live_as_a_flag();
+        black_box(Timestamp::now());
     })
 }

@@ -99,6 +99,7 @@ impl Fence {
     }
 
     /// Pending or Abandoned → Signaled. False if it had signaled before.
+    #[inline]
     pub(crate) fn complete(&self, result: Result<(), Errno>, timestamp: Timestamp) -> bool {
         self.complete_from(Life::Abandoned, result, timestamp)
     }
@@ -108,6 +109,7 @@ impl Fence {
         self.complete_from(Life::Pending, signal.result, signal.timestamp);
     }
 
+    #[inline(always)]
     fn complete_from(
         &self,
         at_most: Life,
