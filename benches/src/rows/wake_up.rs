@@ -102,20 +102,20 @@ fn rounds<T: Send + Sync>(
     })
 }
 
-/// A producer that is used up by its signal, and its fence.
-type Operation = (Mutex<Option<DriverFence>>, Fence);
-
-fn operation(context: &FenceContext) -> Operation {
-    let producer = context.new_fence();
-    let fence = producer.fence();
-    (Mutex::new(Some(producer)), fence)
+/// So many operations, by their two sides.
+fn operations(context: &FenceContext, times: u64) -> (Vec<DriverFence>, Vec<Fence>) {
+    let side = |producer: DriverFence| {
+        let fence = producer.fence();
+        (producer, fence)
+    };
+    (0..times).map(|_| side(context.new_fence())).unzip()
 }
 
-fn signal((producer, _): &Operation) {
-    producer.lock().unwrap().take().expect("signaled once").signal(Ok(()));
+fn signal(producer: DriverFence) {
+    producer.signal(Ok(()));
 }
 
-fn wait((_, fence): &Operation) {
+fn wait(fence: &Fence) {
     fence.wait().expect("no error");
 }
 
@@ -126,32 +126,37 @@ pub(super) fn ours_anywhere() -> Contender {
 }
 
 fn ours(place: Place) -> Contender {
-    let context = FenceContext::hardware("bench", "ring");
-    rounds("dma-fence", place, move || operation(&context), signal, wait)
+    ours_against(place, wait)
 }
 
 /// The other thread never sleeps.
 fn ours_beside_a_runner() -> Contender {
+    ours_against(Place::Two, |fence| {
+        while !fence.is_signaled() {
+            std::hint::spin_loop();
+        }
+    })
+}
+
+/// What [`rounds`] is for those whose operations are used up by their signals.
+fn ours_against(place: Place, other_waits: impl Fn(&Fence) + Sync + 'static) -> Contender {
     let context = FenceContext::hardware("bench", "ring");
     Contender::new("dma-fence", move |times| {
-        let make = || (0..times).map(|_| operation(&context)).collect::<Vec<_>>();
-        let (there, back) = (make(), make());
-        let pairs = || there.iter().zip(&back);
+        let (there, there_waited) = operations(&context, times);
+        let (back, back_waited) = operations(&context, times);
         let first = || {
-            for (there, back) in pairs() {
-                signal(there);
-                wait(back);
+            for (producer, fence) in there.into_iter().zip(&back_waited) {
+                signal(producer);
+                wait(fence);
             }
         };
         let second = || {
-            for (there, back) in pairs() {
-                while !there.1.is_signaled() {
-                    std::hint::spin_loop();
-                }
-                signal(back);
+            for (fence, producer) in there_waited.iter().zip(back) {
+                other_waits(fence);
+                signal(producer);
             }
         };
-        both(Place::Two, first, second)
+        both(place, first, second)
     })
 }
 
