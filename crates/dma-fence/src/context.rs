@@ -315,6 +315,8 @@ impl FenceContext {
         (context.seqnos.number(context.origin.wrapping_add(count)), context)
     }
 
+    /// Out of line: inlined elsewhere it is made on the stack and copied, which waits for what was just written.
+    #[inline(never)]
     #[track_caller]
     fn fill(&self, slot: Slot<Inner>, ops: Option<Arc<dyn FenceOps>>) -> DriverFence {
         let (seqno, context) = self.next();
