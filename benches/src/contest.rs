@@ -14,10 +14,9 @@ pub(crate) struct Contest {
     pub(crate) target: Option<Target>,
     /// How many times it is done to count its instructions, unless threads take part or it takes too long.
     pub(crate) counted: Option<u64>,
+    /// Whether it only says something of other contests.
+    pub(crate) yardstick: bool,
 }
-
-/// The peer of contests that only show the noise.
-pub(crate) const ITSELF: &str = "itself";
 
 /// Enough for the largest group that is worked on at once.
 const COUNTED: u64 = 4096;
@@ -49,7 +48,15 @@ impl Contender {
 impl Contest {
     pub(crate) fn new(work: impl Into<String>, per: &'static str, ours: Contender) -> Self {
         let work = work.into();
-        Contest { work, per, ours, peers: Vec::new(), target: None, counted: Some(COUNTED) }
+        Contest {
+            work,
+            per,
+            ours,
+            peers: Vec::new(),
+            target: None,
+            counted: Some(COUNTED),
+            yardstick: false,
+        }
     }
 
     /// Adds one that may not be more than so many times faster.
@@ -61,6 +68,11 @@ impl Contest {
     /// Adds one for comparison.
     pub(crate) fn beside(mut self, peer: Contender) -> Self {
         self.peers.push(peer);
+        self
+    }
+
+    pub(crate) fn yardstick(mut self) -> Self {
+        self.yardstick = true;
         self
     }
 

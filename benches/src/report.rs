@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::contest::{Contest, ITSELF};
+use crate::contest::Contest;
 use crate::measure;
 use crate::quartiles::{median, quartiles};
 use crate::verdict::{Verdict, judge};
@@ -26,6 +26,8 @@ pub(crate) struct Outcome {
     pub(crate) ours_ns: f64,
     pub(crate) peers: Vec<Peer>,
     pub(crate) target: Option<Judged>,
+    #[serde(skip)]
+    yardstick: bool,
 }
 
 #[derive(Serialize, Debug)]
@@ -71,6 +73,7 @@ impl Outcome {
             ours_ns: median(ours),
             peers: peers.collect(),
             target,
+            yardstick: contest.yardstick,
         }
     }
 
@@ -88,7 +91,7 @@ impl Outcome {
 
     /// Whether ours is faster than all.
     pub(crate) fn leads(&self) -> bool {
-        self.peers.iter().all(|peer| peer.ratio < 1.0 && peer.name != ITSELF)
+        !self.yardstick && self.peers.iter().all(|peer| peer.ratio < 1.0)
     }
 
     pub(crate) fn verdict(&self) -> Option<Verdict> {
@@ -104,7 +107,7 @@ impl Report {
     /// In one line.
     pub(crate) fn summary(&self) -> String {
         let leads = self.contests.iter().filter(|outcome| outcome.leads()).count();
-        let of = self.contests.iter().filter(|outcome| outcome.best().name != ITSELF).count();
+        let of = self.contests.iter().filter(|outcome| !outcome.yardstick).count();
         let count = |verdict| self.with(verdict).count();
         let [met, near, missed] = [Verdict::Met, Verdict::WithinNoise, Verdict::Missed].map(count);
         let targets = met + near + missed;
@@ -142,6 +145,15 @@ pub(crate) mod tests {
         assert!(near(outcome.peers[0].ratio, 0.75) && near(outcome.peers[1].ratio, 1.5));
         assert_eq!((outcome.rival().name, outcome.best().name), ("Arc<fast>", "Arc<fast>"));
         assert_eq!(outcome.verdict(), Some(Verdict::Missed));
+    }
+
+    #[test]
+    fn yardsticks_lead_nowhere() {
+        let run = |contest: Contest| Outcome::of(&mut contest.beside(slow("peer", 400)), 8);
+        let contest = || Contest::new("a", "time", slow("ours", 300));
+        let contests = vec![run(contest()), run(contest().yardstick())];
+        let report = Report { schema: SCHEMA, rounds: 8, cpus: 1, contests };
+        assert!(report.summary().starts_with("Faster than every peer in 1 of 1 contests"));
     }
 
     #[test]

@@ -4,13 +4,13 @@ pub(crate) mod all_of;
 mod callback;
 pub(crate) mod chain;
 mod contended;
-mod itself;
 mod merge;
 mod query;
 pub(crate) mod reservation_add;
 pub(crate) mod reservation_read;
 mod signal;
 mod wake_up;
+mod yardstick;
 
 use crate::contest::Contest;
 
@@ -27,7 +27,7 @@ pub(crate) fn all() -> Vec<Contest> {
         wake_up::contests,
         contended::contests,
         chain::contests,
-        itself::contests,
+        yardstick::contests,
     ];
     rows.into_iter().flat_map(|contests| contests()).collect()
 }

@@ -1,6 +1,4 @@
 //! An operation's whole life: a handle for each side, the signal, a look at it, the end of both handles.
-//!
-//! Beside it the least that it can take with the time: a shared flag, and to ask the clock.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -14,8 +12,7 @@ pub(super) fn contests() -> Vec<Contest> {
     vec![
         Contest::new("make, signal, drop; with the time", "fence", ours_with_time())
             .against(oneshot(), 1.0)
-            .beside(flag())
-            .beside(timed_flag()),
+            .beside(flag()),
         Contest::new("make, signal, drop; time given", "fence", ours_at_a_time())
             .against(flag(), 1.2)
             .beside(oneshot()),
@@ -44,7 +41,7 @@ fn ours_at_a_time() -> Contender {
 }
 
 /// It keeps no time.
-fn oneshot() -> Contender {
+pub(super) fn oneshot() -> Contender {
     Contender::of("tokio oneshot", || {
         let (producer, mut fence) = tokio::sync::oneshot::channel::<Result<(), i32>>();
         producer.send(Ok(())).unwrap();
@@ -64,7 +61,7 @@ fn live_as_a_flag() {
     assert!(black_box(fence).load(Ordering::Acquire));
 }
 
-fn timed_flag() -> Contender {
+pub(super) fn flag_with_time() -> Contender {
     Contender::of("Arc<AtomicBool>, the clock", || {
         live_as_a_flag();
         black_box(Timestamp::now());
