@@ -221,8 +221,8 @@ impl Fence {
             .map_err(|(OnSignal(callback), outcome)| Declined { callback, outcome })
     }
 
-    /// As [`on_signal`](Self::on_signal), for good: there is no way to take the callback back, so it takes
-    /// half the time. The fence stays alive until then.
+    /// As [`on_signal`](Self::on_signal), for good: there is no way to take the callback back, so it costs
+    /// less. The fence stays alive until then.
     ///
     /// ```
     /// # use dma_fence::FenceContext;

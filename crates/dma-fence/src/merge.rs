@@ -46,7 +46,8 @@ pub fn merge(fences: impl IntoIterator<Item = Fence>) -> Fence {
 pub fn try_merge(fences: impl IntoIterator<Item = Fence>) -> Result<Fence, AllocError> {
     let fences = fences.into_iter();
     let mut leaves = Vec::new();
-    leaves.try_reserve(fences.size_hint().0).map_err(|_| AllocError)?;
+    // A hint may be wrong: what there is no room for is found out below.
+    let _ = leaves.try_reserve(fences.size_hint().0);
     let mut add = |leaf| {
         leaves.try_reserve(1).map_err(|_| AllocError)?;
         leaves.push(leaf);

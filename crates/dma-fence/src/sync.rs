@@ -80,7 +80,9 @@ mod model {
 pub(crate) mod global {
     #[cfg(feature = "trace")]
     pub(crate) use super::once::SetOnce;
-    pub(crate) use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+    #[cfg(not(all(test, loom)))]
+    pub(crate) use core::sync::atomic::fence;
+    pub(crate) use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     #[cfg(feature = "std")]
     pub(crate) type Mutex<T> = super::blocking::Mutex<T>;
     #[cfg(not(feature = "std"))]

@@ -3,12 +3,15 @@
 
 mod common;
 
-use common::{Backend, Log, Random, hardware, in_time, in_time_with_stack, lost, rounds, software};
+use common::{
+    Backend, Log, OnPoll, Random, hardware, in_time, in_time_with_stack, lost, rounds, software,
+};
 use dma_fence::{
-    BeyondHead, DriverFence, Errno, Fence, FenceArray, FenceChain, FenceError, Signal, Status,
-    Timestamp, merge,
+    BeyondHead, DriverFence, Errno, Fence, FenceArray, FenceChain, FenceError, Outcome, Signal,
+    Status, Timestamp, merge,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 fn producers(len: usize) -> Vec<DriverFence> {
@@ -480,4 +483,32 @@ fn a_long_pending_chain_drops_on_a_small_stack() {
         drop(middle);
         job.signal(Ok(()));
     });
+}
+
+/// A hook that panics would take the turn along, and everybody who waits would wait for ever.
+#[test]
+fn the_walk_asks_no_hook_of_a_lost_array() {
+    let context = hardware();
+    let walks = Arc::new(AtomicBool::new(false));
+    let told = walks.clone();
+    let hook = OnPoll(move || {
+        assert!(!told.load(SeqCst), "the walk asks");
+        None
+    });
+    let polled = context.new_fence_with(Arc::new(hook));
+    let array = FenceArray::new(vec![lost(&context), polled.fence()]).unwrap();
+    assert_eq!(array.status(), Status::Abandoned);
+    let later = hardware().new_fence();
+    let first = FenceChain::new(None, array.into(), 1).unwrap();
+    let head = FenceChain::new(Some(first.into()), later.fence(), 2).unwrap();
+    let log = Log::new();
+    let seen = log.clone();
+    head.on_outcome_detached(move |outcome| seen.push(*outcome)).unwrap();
+    walks.store(true, SeqCst);
+    later.signal(Ok(()));
+    walks.store(false, SeqCst);
+    assert_eq!(log.take(), [Outcome::Abandoned]);
+    polled.signal(Ok(()));
+    context.declare_idle(Errno::EIO);
+    assert_eq!(head.error(), Some(Errno::EIO));
 }

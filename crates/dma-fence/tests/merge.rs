@@ -262,3 +262,20 @@ fn merging_asks_but_enables_nothing() {
     finished.signal(Ok(()));
     waiting.signal(Ok(()));
 }
+
+#[test]
+fn a_hint_of_how_many_there_are_may_be_wrong() {
+    struct Endless(Option<Fence>);
+    impl Iterator for Endless {
+        type Item = Fence;
+        fn next(&mut self) -> Option<Fence> {
+            self.0.take()
+        }
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            (usize::MAX, None)
+        }
+    }
+    let producer = hardware().new_fence();
+    assert!(merge(Endless(Some(producer.fence()))).same_fence(&producer.fence()));
+    producer.signal(Ok(()));
+}

@@ -19,7 +19,8 @@
 //! | canceller | revoke: Running → Awaited | AcqRel | finish |
 //!
 //! CLAIM-ONCE: exactly one of *start* and *revoke from Waiting* succeeds, and who succeeds owns the
-//! closure. (A drainer with the node's only handle owns it without: its registration is gone.) `runner` is written before *start* publishes it.
+//! closure. (A drainer with the node's only handle owns it without: its registration is gone, or never was.) `runner`
+//! is written before *start* publishes it.
 
 use crate::sync::{AtomicU8, AtomicUsize, Ordering, current_thread, rendezvous};
 

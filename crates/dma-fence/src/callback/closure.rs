@@ -33,7 +33,8 @@ struct ClosureNode<F> {
     header: Header,
     /// Owned by who owns the claim (CLAIM-ONCE). Empty once run or cancelled.
     closure: UnsafeCell<Option<F>>,
-    /// Set by `detach` under the fence's lock while the node is on the fence; read by the drainer.
+    /// Set before the node is registered, or by `detach` under the fence's lock while the node is on the fence; read by
+    /// the drainer.
     keep: UnsafeCell<Option<Fence>>,
 }
 

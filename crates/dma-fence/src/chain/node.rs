@@ -192,10 +192,6 @@ fn arm(fence: &Fence, node: &Shared<ChainNode>, point: &Fence) -> bool {
 }
 
 fn link(node: &Shared<ChainNode>, point: &Fence, interest: Interest) -> Result<(), Outcome> {
-    // As with members of arrays: most have signaled.
-    if let Some(outcome) = point.decided(interest) {
-        return Err(outcome);
-    }
     let armed = (point.clone(), interest);
     // The place is empty, so nothing is dropped under the lock of `point`.
     let linked = || node.link.lock().armed = Some(armed);

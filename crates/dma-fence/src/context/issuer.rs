@@ -155,7 +155,10 @@ mod model {
 
     /// A value that tells the model whenever it is touched, its drop included, and if it is not dropped at all:
     /// the model counts its `Arc`s.
-    struct Touched(UnsafeCell<u32>, Arc<()>);
+    struct Touched(
+        UnsafeCell<u32>,
+        #[expect(dead_code, reason = "it is there to be dropped")] Arc<()>,
+    );
 
     // SAFETY: The model checks every access.
     unsafe impl Sync for Touched {}
