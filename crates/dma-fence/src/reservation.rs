@@ -12,7 +12,7 @@
 //! - [`slot`]: one fence, its usage and whether it is known to have signaled in one word; how several are looked at
 //! - [`place`]: a slot, and whose fence it has, so that who adds one need not ask them all
 //! - [`table`]: all slots, and the count of their changes that tells a reader to start over
-//! - [`glance`]: reading if nothing changes meanwhile, without a handle of each fence
+//! - [`fold`]: going through the fences without a handle of each
 //! - [`guard`]: what the holder of the update lock may change
 //!
 //! RESV-DROP: a handle that leaves an object is dropped, and a fence is asked, outside every lock of this
@@ -20,7 +20,7 @@
 
 mod context;
 mod debt;
-mod glance;
+mod fold;
 mod grow;
 mod guard;
 mod iter;

@@ -273,16 +273,6 @@ impl<T> Shared<T> {
         Shared { ptr, _owns: PhantomData }
     }
 
-    /// One more handle of a value that somebody else keeps alive.
-    ///
-    /// # Safety
-    /// `value` came from `into_raw` of a `Shared<T>`, and somebody has a count of it until this returns.
-    pub(crate) unsafe fn raise(value: NonNull<T>) -> Self {
-        // SAFETY: Not a count of ours, so it is not dropped; the caller's word is that there is one.
-        let theirs = ManuallyDrop::new(unsafe { Self::from_raw(value) });
-        Shared::clone(&theirs)
-    }
-
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.ptr == other.ptr
     }

@@ -5,7 +5,7 @@
 #![cfg(loom)]
 
 use dma_fence::{
-    AcquireContext, ContextKind, Deadlock, DriverFence, FenceContext, ReservationObject,
+    AcquireContext, ContextKind, Deadlock, DriverFence, Fence, FenceContext, ReservationObject,
     ReservationStatus, SeqnoOrder, Usage, lock_all,
 };
 use loom::cell::UnsafeCell;
@@ -44,6 +44,24 @@ fn beside_a_replacement(read: fn(&ReservationObject)) {
 #[test]
 fn row_15_a_reader_sees_the_old_or_the_new_fence() {
     beside_a_replacement(|object| assert_eq!(object.fences(Usage::Write).len(), 1));
+}
+
+#[test]
+fn row_15_so_does_an_iteration() {
+    beside_a_replacement(|object| assert_eq!(iterated(object).len(), 1));
+}
+
+/// What an iteration finds from its last start on.
+fn iterated(object: &ReservationObject) -> Vec<Fence> {
+    let (mut found, mut iter) = (Vec::new(), object.iter(Usage::Write));
+    loop {
+        let item = iter.next();
+        if iter.is_restarted() {
+            found.clear();
+        }
+        let Some((fence, _)) = item else { return found };
+        found.push(fence);
+    }
 }
 
 #[test]
@@ -104,7 +122,16 @@ fn a_reader_beside_a_copy_sees_the_old_or_the_new_fence() {
 
 #[test]
 fn a_finished_pass_is_of_one_moment() {
-    loom::model(|| {
+    beside_two_replacements(|object| object.fences(Usage::Write));
+}
+
+#[test]
+fn a_finished_iteration_is_of_one_moment() {
+    beside_two_replacements(iterated);
+}
+
+fn beside_two_replacements(read: fn(&ReservationObject) -> Vec<Fence>) {
+    loom::model(move || {
         let object = Arc::new(ReservationObject::new());
         let (x, y) = (software(), software());
         let (x1, x2, y1, y2) = (x.new_fence(), x.new_fence(), y.new_fence(), y.new_fence());
@@ -117,7 +144,7 @@ fn a_finished_pass_is_of_one_moment() {
         let reader = thread::spawn({
             let object = object.clone();
             move || {
-                let seen = object.fences(Usage::Write);
+                let seen = read(&object);
                 let has = |fence| seen.iter().any(|f| f.same_fence(fence));
                 assert_eq!(seen.len(), 2);
                 assert!(!(has(&late.0) && has(&late.1)), "x2 came before y2");
@@ -237,7 +264,7 @@ fn who_finds_a_mark_sees_what_came_before_the_signal() {
 
 /// Readers that take no handles, beside a change.
 #[test]
-fn a_glance_beside_a_replacement_is_right() {
+fn a_look_beside_a_replacement_is_right() {
     beside_a_replacement(|object| {
         assert!(!object.is_signaled(Usage::Write));
         assert!(matches!(object.status(Usage::Write), ReservationStatus::Pending));

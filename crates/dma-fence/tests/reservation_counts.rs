@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Random, beside, hardware, in_time, rounds};
-use dma_fence::{DriverFence, ReservationObject, ReservationStatus, Usage};
+use dma_fence::{DriverFence, Fence, ReservationObject, ReservationStatus, Usage};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering::SeqCst};
 
@@ -76,6 +76,8 @@ fn story(changes: usize) {
             fences.iter().all(|(fence, _)| fence.seqno() == 1 && fence.driver_name() == "test")
         );
         assert!(object.iter(Usage::Bookkeep).take(2).all(|(fence, _)| fence.seqno() == 1));
+        let seqnos = |sum, fence: &Fence, _| sum + fence.seqno() - 1;
+        assert_eq!(object.fold(Usage::Bookkeep, || 0, seqnos), 0);
         // The one that was added last is pending, and is there.
         assert!(!object.is_signaled(Usage::Bookkeep));
         assert!(matches!(object.status(Usage::Bookkeep), ReservationStatus::Pending));

@@ -7,14 +7,14 @@
 //!
 //! ```text
 //!   page   Free ──take: first line──► Taken ──settle: first line, last──► Free     reader
-//!   line   null ──owe──► p ──settle──► null                                        reader
+//!   line   null ──owe──► p ──owe──► q ──settle──► null                            reader
 //!   park   null ──park──► handle ──unpark──► null                                  writer ──► writer or reader
 //! ```
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
 //! | reader | take: first line null → p | AcqRel | settle: what its lines owed for before |
-//! | reader | owe: another line null → p | Release | look: what it owed for before, by way of take |
+//! | reader | owe: any line → p, the first one last | Release | look: what it owed for before, here or by way of take |
 //! | reader | after all that it owes | SeqCst fence | look's fence |
 //! | reader | settle: line → null, the first one last | Release | look: what the reader did comes before the drop |
 //! | reader | looks at the park after that | SeqCst fence, then Relaxed | park's fence |
@@ -29,7 +29,14 @@
 //! he sees that debt, too, or a later line.
 //!
 //! Nothing stays parked: of the fences of a reader that settles and somebody who parks one is first. If it is the
-//! reader's, who parks sees that nothing is owed, and unparks; else the reader sees what is parked.
+//! reader's, who parks sees that nothing is owed, and unparks; else the reader sees what is parked. Until then each
+//! line may keep one that is owed for no more.
+//!
+//! # Who waits for whom
+//!
+//! Nobody, while there is memory for pages. Without, a reader has to wait for one. So user code may run under a
+//! [long](Debts::owe_long) debt only, which has any page but [`RESERVED`] ones, or none: those are taken for a few
+//! instructions each time.
 #![allow(unsafe_code)]
 
 use super::grow::GrowList;
@@ -41,6 +48,8 @@ use core::ptr::{self, NonNull};
 const INLINE: usize = if cfg!(loom) { 1 } else { 2 };
 /// Pages that are added when those are all taken.
 const BLOCK: usize = if cfg!(loom) { 1 } else { 4 };
+/// Pages among those that are for short debts only. No model runs out of memory.
+const RESERVED: usize = if cfg!(loom) { 0 } else { 1 };
 /// What a reader may owe for at once.
 pub(super) const LINES: usize = if cfg!(loom) { 2 } else { 8 };
 
@@ -69,9 +78,10 @@ impl<T> Line<T> {
         self.owes.load(Ordering::Acquire).is_null()
     }
 
+    /// Low bits may say something else: a value's address has none.
     #[inline]
     fn owes_for(&self, address: usize) -> bool {
-        self.owes.load(Ordering::Acquire).addr() == address
+        self.owes.load(Ordering::Acquire).addr() & !(align_of::<T>() - 1) == address
     }
 
     /// Lets go of a handle that has left its slot: drops it as soon as the line does not owe for it.
@@ -94,6 +104,11 @@ impl<T> Line<T> {
                 in_hand = self.unpark();
             }
         }
+    }
+
+    #[inline]
+    fn has_parked(&self) -> bool {
+        !self.park.load(Ordering::Relaxed).is_null()
     }
 
     /// What is parked, if the line does not owe for it.
@@ -133,6 +148,21 @@ impl<T> Page<T> {
             && first.owes.compare_exchange(free, value, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
+    #[inline]
+    fn has_parked(&self) -> bool {
+        self.0.iter().fold(false, |any, line| any | line.has_parked())
+    }
+
+    /// Lets go of what is parked and not owed for.
+    #[cold]
+    fn let_go(&self) {
+        for line in &self.0 {
+            if let Some(handle) = line.unpark() {
+                line.let_go(handle);
+            }
+        }
+    }
+
     /// Parks a handle at every line that owes for `held`.
     #[inline]
     fn pay(&self, held: &Shared<T>) {
@@ -159,28 +189,46 @@ impl<T> Debts<T> {
         self.pages().count()
     }
 
-    /// The reader owes for `value`, and may owe for more.
+    /// The reader owes for `value` while it does a few instructions, none of them the user's.
     #[inline]
     pub(super) fn owe(&self, value: *mut T) -> Debt<'_, T> {
         let [first, ..] = &self.first;
-        let page = if first.take(value) { first } else { self.taken_page(value) };
-        Debt { page, lines: 1 }
+        Debt::of(if first.take(value) { first } else { self.any_page(value) })
     }
 
-    fn taken_page(&self, value: *mut T) -> &Page<T> {
+    /// The reader owes for `value`, and then for more, for as long as it likes. None without memory.
+    #[inline]
+    pub(super) fn owe_long(&self, value: *mut T) -> Option<Debt<'_, T>> {
+        let [first, ..] = &self.first;
+        const { assert!(INLINE > RESERVED) };
+        Some(Debt::of(if first.take(value) { first } else { self.page_for_long(value)? }))
+    }
+
+    #[cold]
+    fn any_page(&self, value: *mut T) -> &Page<T> {
         let mut backoff = Backoff::new();
         loop {
-            if let Some(page) = self.pages().find(|page| page.take(value)) {
-                return page;
-            }
-            let mut first = Some(value);
-            let block = [(); BLOCK].map(|()| Page::new(first.take().unwrap_or(ptr::null_mut())));
-            match self.more.push(block) {
-                Ok(pages) => return &pages[0],
-                // Each page is taken for a few instructions, so waiting for one is short.
-                Err(_) => backoff.snooze(),
+            let taken = self.pages().find(|page| page.take(value));
+            match taken.or_else(|| self.more_pages(value)) {
+                Some(page) => return page,
+                // The reserved ones are taken for a few instructions, so waiting for one is short.
+                None => backoff.snooze(),
             }
         }
+    }
+
+    #[cold]
+    fn page_for_long(&self, value: *mut T) -> Option<&Page<T>> {
+        let (not_reserved, _) = self.first.split_at(INLINE - RESERVED);
+        let mut pages = not_reserved.iter().chain(self.more.iter().flatten());
+        pages.find(|page| page.take(value)).or_else(|| self.more_pages(value))
+    }
+
+    /// The first of them is taken.
+    fn more_pages(&self, value: *mut T) -> Option<&Page<T>> {
+        let mut first = Some(value);
+        let block = [(); BLOCK].map(|()| Page::new(first.take().unwrap_or(ptr::null_mut())));
+        self.more.push(block).ok().map(|pages| &pages[0])
     }
 
     /// Pays every reader that owes for `held`, which left its slot before a fence that came before this.
@@ -235,48 +283,52 @@ impl<T> Drop for Left<'_, T> {
 /// What this reader owes for; its drop settles it.
 pub(super) struct Debt<'a, T> {
     page: &'a Page<T>,
-    lines: usize,
+    /// Lines but the first one may owe for something.
+    has_others: bool,
 }
 
-impl<T> Debt<'_, T> {
-    /// Owes for one more, at most [`LINES`] in all.
+impl<'a, T> Debt<'a, T> {
+    /// Of a page that was taken just now. What a slot has *after* this, and was owed for before, is there until
+    /// the debt is settled; likewise below.
     #[inline]
-    pub(super) fn owe(&mut self, value: *mut T) {
-        self.page.0[self.lines].owes.store(value, Ordering::Release);
-        self.lines += 1;
+    fn of(page: &'a Page<T>) -> Self {
+        fence_after_rmw();
+        Debt { page, has_others: false }
     }
 
-    /// The address that a line owes for.
+    /// Owes for this instead, which is not null, and for others, so that there are [`LINES`] at most. Lines that
+    /// are not needed go on owing for what they did.
     #[inline]
-    pub(super) fn owes(&self, line: usize) -> usize {
-        self.page.0[line].owes.load(Ordering::Relaxed).addr()
-    }
-
-    /// What a slot has *after* this, and was owed for before, is there until the debt is settled.
-    #[inline]
-    pub(super) fn fence(&self) {
-        if self.lines == 1 {
-            // Taking the page was one, and all.
-            fence_after_rmw();
-        } else {
-            fence(Ordering::SeqCst);
+    pub(super) fn owe_next(&mut self, value: *mut T, others: impl Iterator<Item = *mut T>) {
+        self.has_others = true;
+        let Page([first, lines @ ..]) = self.page;
+        for (line, value) in lines.iter().zip(others) {
+            line.owes.store(value, Ordering::Release);
         }
+        first.owes.swap(value, Ordering::Release);
+        fence_after_rmw();
+    }
+
+    /// What the lines owe for in turn.
+    #[inline]
+    pub(super) fn owed(&self) -> impl Iterator<Item = *mut T> {
+        self.page.0.iter().map(|line| line.owes.load(Ordering::Relaxed))
     }
 }
 
 impl<T> Drop for Debt<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let lines = &self.page.0[..self.lines];
-        for line in &lines[1..] {
-            line.owes.store(ptr::null_mut(), Ordering::Release);
-        }
-        lines[0].owes.swap(ptr::null_mut(), Ordering::Release);
-        fence_after_rmw();
-        for line in lines {
-            if let Some(handle) = line.unpark() {
-                line.let_go(handle);
+        let Page([first, others @ ..]) = self.page;
+        if self.has_others {
+            for line in others {
+                line.owes.store(ptr::null_mut(), Ordering::Release);
             }
+        }
+        first.owes.swap(ptr::null_mut(), Ordering::Release);
+        fence_after_rmw();
+        if first.has_parked() || self.has_others && self.page.has_parked() {
+            self.page.let_go();
         }
     }
 }

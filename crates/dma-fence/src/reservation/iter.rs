@@ -1,8 +1,7 @@
 //! Going through the fences without a lock.
 
 use super::Usage;
-use super::slot::Wanted;
-use super::table::{FenceSlot, Pass, Table};
+use super::table::{Pass, Table};
 use crate::fence::Fence;
 use core::fmt;
 use core::iter::FusedIterator;
@@ -45,27 +44,18 @@ use core::iter::FusedIterator;
 #[doc(alias("dma_resv_iter", "dma_resv_iter_begin", "dma_resv_iter_end"))]
 #[must_use = "iterators are lazy"]
 pub struct ReservationIter<'a> {
-    wanted: Wanted,
+    usage: Usage,
     /// None once all has been seen.
     pass: Option<Pass<'a>>,
-    /// Where the item that came last is.
-    slot: Option<&'a FenceSlot>,
     /// The pass was finished once, and is made again to be sure of its moment.
     confirming: bool,
     restarted: bool,
 }
 
 impl<'a> ReservationIter<'a> {
-    pub(super) fn over(table: &'a Table, wanted: Wanted) -> Self {
+    pub(super) fn over(table: &'a Table, usage: Usage) -> Self {
         let pass = Some(Pass::new(table));
-        ReservationIter { wanted, pass, slot: None, confirming: false, restarted: false }
-    }
-
-    /// The item that came last has signaled, as the caller has seen.
-    pub(super) fn mark_signaled(&self, (fence, usage): &(Fence, Usage)) {
-        if let Some(slot) = self.slot {
-            slot.mark_signaled(&fence.0, *usage);
-        }
+        ReservationIter { usage, pass, confirming: false, restarted: false }
     }
 
     /// Did the iteration start over just before the item that came last, or before the end?
@@ -91,13 +81,10 @@ impl Iterator for ReservationIter<'_> {
         self.restarted = false;
         loop {
             let pass = self.pass.as_mut()?;
-            let item = pass.next(self.wanted);
+            let item = pass.next(self.usage);
             let current = pass.is_current();
             match item {
-                Some((fence, usage, slot)) if current => {
-                    self.slot = Some(slot);
-                    return Some((fence, usage));
-                }
+                Some(item) if current => return Some(item),
                 None if current && (self.confirming || !pass.met_a_change()) => {
                     self.pass = None;
                     return None;
@@ -116,6 +103,6 @@ impl FusedIterator for ReservationIter<'_> {}
 
 impl fmt::Debug for ReservationIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReservationIter").field("usage", &self.wanted.last).finish_non_exhaustive()
+        f.debug_struct("ReservationIter").field("usage", &self.usage).finish_non_exhaustive()
     }
 }

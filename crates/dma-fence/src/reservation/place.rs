@@ -28,6 +28,13 @@ const ALONE: u64 = 1 << 63;
 /// No context's number, ALONE or not.
 const NOBODY: u64 = !ALONE;
 
+impl AsRef<FenceSlot> for Place {
+    #[inline]
+    fn as_ref(&self) -> &FenceSlot {
+        &self.slot
+    }
+}
+
 impl Place {
     pub(super) fn empty() -> Self {
         Place { slot: FenceSlot::empty(), key: AtomicU64::new(NOBODY) }

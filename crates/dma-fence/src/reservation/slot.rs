@@ -1,6 +1,6 @@
 //! One place of a reservation object: a fence and its usage in one word.
 //!
-//! RESV-SLOT: a slot is null or owns one count of the fence it points to; the low two bits are the usage, and
+//! RESV-SLOT: a slot is [`EMPTY`] or owns one count of the fence it points to; the low two bits are the usage, and
 //! the third is [`SIGNALED`]. So one store changes all at once, and no reader finds the one without the other,
 //! or neither. All slots of an object are read and changed with that object's [`Debts`].
 //!
@@ -11,7 +11,7 @@
 //! |---|---|---|---|
 //! | holder of the update lock | replace: load, store | Relaxed, Release | second look; `still`: the change that it is part of |
 //! | reader | mark: no SIGNALED → SIGNALED | Release | `still`: what came before the signal |
-//! | reader | first look | Relaxed | nothing: an address, a mark or nothing, which `still` answers for |
+//! | reader | first look | Relaxed | nothing: an address, a mark or nothing, which the second look or `still` answers for |
 //! | reader | second look | Acquire | replace: the fence, also over marks, which are read-modify-writes |
 //! | holder of the update lock | peek | Relaxed | nothing: the update lock |
 //!
@@ -23,12 +23,14 @@ use super::debt::{Debt, Debts, LINES, Left};
 use crate::shared::Shared;
 use crate::sync::{AtomicPtr, Ordering};
 use core::mem::ManuallyDrop;
-use core::ops::Deref;
 use core::ptr::{self, NonNull};
 
 const USAGE: usize = 0b11;
 /// The fence is known to have signaled.
 const SIGNALED: usize = 0b100;
+/// Points to nothing, and says what is asked for last: who looks for something passes over it without a question
+/// of its own, unless everything is wanted.
+const EMPTY: usize = SIGNALED | Usage::Bookkeep as usize;
 
 /// What a reader asks for.
 #[derive(Clone, Copy, Debug)]
@@ -40,16 +42,31 @@ pub(super) struct Wanted {
 
 impl Wanted {
     #[inline]
+    pub(super) fn all(last: Usage) -> Self {
+        Wanted { last, signaled: true }
+    }
+
+    #[inline]
+    pub(super) fn unsignaled(last: Usage) -> Self {
+        Wanted { last, signaled: false }
+    }
+
+    /// Of an empty slot's it may be so, too.
+    #[inline]
     fn includes<T>(self, word: *mut T) -> bool {
-        !word.is_null()
-            && word.addr() & USAGE <= self.last as usize
-            && (self.signaled || word.addr() & SIGNALED == 0)
+        // A mark is more than any usage.
+        let bits = if self.signaled { USAGE } else { USAGE | SIGNALED };
+        word.addr() & bits <= self.last as usize
     }
 }
 
 pub(super) struct Slot<T>(AtomicPtr<T>);
 
-/// What a slot's word, which is not null, points to.
+fn empty<T>() -> *mut T {
+    ptr::without_provenance_mut(EMPTY)
+}
+
+/// What a slot's word points to, or null.
 #[inline]
 fn value<T>(word: *mut T) -> *mut T {
     word.map_addr(|addr| addr & !(USAGE | SIGNALED))
@@ -78,49 +95,41 @@ fn owned<T>(word: *mut T) -> Option<Shared<T>> {
 impl<T> Slot<T> {
     pub(super) fn empty() -> Self {
         const { assert!(align_of::<T>() > (USAGE | SIGNALED)) };
-        Slot(AtomicPtr::new(ptr::null_mut()))
+        Slot(AtomicPtr::new(empty()))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.load(Ordering::Relaxed).is_null()
+        value(self.0.load(Ordering::Relaxed)).is_null()
     }
 
-    /// What is here, if it is wanted: an address.
+    /// What is here, if it is wanted, or null: an address that is not good for anything yet.
     #[inline]
-    fn first_look(&self, wanted: Wanted) -> Option<*mut T> {
+    fn first_look(&self, wanted: Wanted) -> *mut T {
         let word = self.0.load(Ordering::Relaxed);
-        wanted.includes(word).then(|| value(word))
+        if wanted.includes(word) { word } else { ptr::null_mut() }
     }
 
-    /// What is here, if it is wanted and the debt's line owes for it. What was here and has come again is as
-    /// good as what never left.
+    /// What is here, if it is what was here before the debt was incurred for it, but for a mark. What has come
+    /// again meanwhile is as good as what never left.
     #[inline]
-    fn second_look<'a>(
-        &self,
-        wanted: Wanted,
-        debt: &'a Debt<'_, T>,
-        line: usize,
-    ) -> Option<Seen<'a, T>> {
+    fn second_look<'a>(&'a self, before: *mut T, debt: &'a Debt<'_, T>) -> Option<Seen<'a, T>> {
         let word = self.0.load(Ordering::Acquire);
-        let is_owed = wanted.includes(word) && value(word).addr() == debt.owes(line);
-        is_owed.then_some(Seen { word, _debt: debt })
+        let is_owed = word == before || word.addr() == before.addr() | SIGNALED;
+        is_owed.then_some(Seen { slot: self, word, _debt: debt })
     }
 
     /// A handle of what is here, if it is wanted.
     #[inline]
     pub(super) fn get(&self, wanted: Wanted, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
         loop {
-            let debt = debts.owe(self.first_look(wanted)?);
-            debt.fence();
-            if let Some(seen) = self.second_look(wanted, &debt, 0) {
-                return Some((seen.handle(), seen.usage()));
+            let word = self.first_look(wanted);
+            if value(word).is_null() {
+                return None;
+            }
+            if let Some(seen) = self.second_look(word, &debts.owe(word)) {
+                return Some(seen.handle());
             }
         }
-    }
-
-    /// `value` has signaled, as the caller has seen: nobody has to ask it again while it is here.
-    pub(super) fn mark_signaled(&self, value: &Shared<T>, usage: Usage) {
-        self.mark(word(value.as_raw(), usage));
     }
 
     fn mark(&self, word: *mut T) {
@@ -135,7 +144,7 @@ impl<T> Slot<T> {
     /// The caller has the update lock.
     #[inline]
     pub(super) unsafe fn replace(&self, new: Option<(Shared<T>, Usage)>, left: &mut Left<'_, T>) {
-        let new = new.map_or(ptr::null_mut(), |(value, usage)| word(value.into_raw(), usage));
+        let new = new.map_or(empty(), |(value, usage)| word(value.into_raw(), usage));
         // Not a swap, which is dear: nobody else changes what is here but for the mark.
         let old = self.0.load(Ordering::Relaxed);
         self.0.store(new, Ordering::Release);
@@ -154,6 +163,12 @@ impl<T> Slot<T> {
     }
 }
 
+impl<T> AsRef<Slot<T>> for Slot<T> {
+    fn as_ref(&self) -> &Slot<T> {
+        self
+    }
+}
+
 impl<T> Drop for Slot<T> {
     fn drop(&mut self) {
         drop(owned(self.0.load(Ordering::Relaxed)));
@@ -162,90 +177,113 @@ impl<T> Drop for Slot<T> {
 
 /// What a slot had after a debt had been incurred for it, until that is settled.
 pub(super) struct Seen<'a, T> {
+    slot: &'a Slot<T>,
     word: *mut T,
     _debt: &'a Debt<'a, T>,
 }
 
 impl<T> Seen<'_, T> {
+    /// It has signaled, as the caller has seen: nobody has to ask it again while it is here.
     #[inline]
-    pub(super) fn usage(&self) -> Usage {
-        usage(self.word)
+    pub(super) fn mark_signaled(&self) {
+        self.slot.mark(self.word);
     }
 
+    /// Without a count of one's own.
+    ///
+    /// # Safety
+    /// The result is not used for longer than the debt lasts.
     #[inline]
-    pub(super) fn handle(&self) -> Shared<T> {
+    pub(super) unsafe fn peek(&self) -> (ManuallyDrop<Shared<T>>, Usage) {
         // SAFETY: RESV-DEBT: the slot owned a count of it after the debt was incurred, which is not settled. So
         // it is not null, either.
-        unsafe { Shared::raise(NonNull::new_unchecked(value(self.word))) }
+        let value = unsafe { Shared::from_raw(NonNull::new_unchecked(value(self.word))) };
+        (ManuallyDrop::new(value), usage(self.word))
     }
-}
 
-impl<T> Deref for Seen<'_, T> {
-    type Target = T;
     #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: RESV-DEBT: as above.
-        unsafe { &*value(self.word) }
+    pub(super) fn handle(&self) -> (Shared<T>, Usage) {
+        // SAFETY: It is only cloned, here.
+        let (value, usage) = unsafe { self.peek() };
+        (Shared::clone(&value), usage)
     }
 }
 
-/// What becomes of a slot that was looked at.
-pub(super) enum Verdict {
-    /// Its fence has signaled.
-    Mark,
-    Leave,
-    /// No other is looked at.
-    Stop,
-}
-
-/// How a look at several slots ended.
-#[derive(PartialEq, Eq)]
-pub(super) enum Look {
-    /// There may be more slots.
-    Full,
-    /// There was none to look at.
-    Done,
-    Stopped,
+/// Why not all slots were seen.
+pub(super) enum Interrupted<R> {
+    /// By who sees them.
+    Stopped(R),
     /// Something came or went under our eyes.
     Disturbed,
+    /// There is none to write down in what is owed for.
+    NoMemory,
 }
 
-/// Looks at slots, at most so many, with one debt for all, and without a count of any.
+/// The slots from the first one on that has what is wanted, and what it has. It may be an empty one.
 #[inline]
-pub(super) fn look<'a, T: 'a>(
-    mut slots: impl Iterator<Item = &'a Slot<T>>,
-    at_most: usize,
-    wanted: Wanted,
-    debts: &Debts<T>,
-    mut judge: impl FnMut(&Seen<'_, T>) -> Verdict,
-) -> Look {
-    let mut next = || slots.find_map(|slot| Some((slot, slot.first_look(wanted)?)));
-    let Some((first, value)) = next() else { return Look::Done };
-    let mut debt = debts.owe(value);
-    let mut looked_at = [first; LINES];
-    let mut number = 1;
-    while number < at_most.min(LINES) {
-        let Some((slot, value)) = next() else { break };
-        debt.owe(value);
-        looked_at[number] = slot;
-        number += 1;
-    }
-    debt.fence();
-    for (line, slot) in looked_at[..number].iter().enumerate() {
-        let Some(seen) = slot.second_look(wanted, &debt, line) else { return Look::Disturbed };
-        match judge(&seen) {
-            Verdict::Mark => slot.mark(seen.word),
-            Verdict::Leave => {}
-            Verdict::Stop => return Look::Stopped,
+fn skip<T, P: AsRef<Slot<T>>>(mut slots: &[P], wanted: Wanted) -> Option<(*mut T, &[P])> {
+    let word = |slot: &P| slot.as_ref().0.load(Ordering::Relaxed);
+    if !wanted.signaled {
+        // Of a buffer that is in use most have signaled: several with one question.
+        while let Some((four, others)) = slots.split_first_chunk::<4>() {
+            if four.iter().fold(SIGNALED, |all, slot| all & word(slot).addr()) == 0 {
+                break;
+            }
+            slots = others;
         }
     }
-    Look::Full
+    while let Some((slot, others)) = slots.split_first() {
+        if wanted.includes(word(slot)) {
+            return Some((word(slot), slots));
+        }
+        slots = others;
+    }
+    None
+}
+
+/// Sees what is wanted of the slots in turn, without a count of any: with one debt for the first of them, and
+/// then for several together. Who stops at the first owes for no others. Once that is not current it is disturbed.
+#[inline]
+pub(super) fn fold<'a, T: 'a, P: AsRef<Slot<T>> + 'a, B, R>(
+    segments: impl Iterator<Item = &'a [P]>,
+    wanted: Wanted,
+    debts: &Debts<T>,
+    is_current: impl Fn() -> bool,
+    mut so_far: B,
+    mut see: impl FnMut(B, Seen<'_, T>) -> Result<B, Interrupted<R>>,
+) -> Result<B, Interrupted<R>> {
+    let mut debt: Option<Debt<'_, T>> = None;
+    for mut slots in segments {
+        while let Some((first, from_it)) = skip(slots, wanted) {
+            let together = if debt.is_some() { LINES } else { 1 };
+            let (these, others) = from_it.split_at(together.min(from_it.len()));
+            let debt: &Debt<'_, T> = match &mut debt {
+                Some(debt) => {
+                    let words = these[1..].iter().map(|slot| slot.as_ref().first_look(wanted));
+                    debt.owe_next(first, words);
+                    debt
+                }
+                None => debt.insert(debts.owe_long(first).ok_or(Interrupted::NoMemory)?),
+            };
+            if !is_current() {
+                return Err(Interrupted::Disturbed);
+            }
+            for (slot, word) in these.iter().zip(debt.owed()) {
+                if !value(word).is_null() {
+                    let seen = slot.as_ref().second_look(word, debt);
+                    so_far = see(so_far, seen.ok_or(Interrupted::Disturbed)?)?;
+                }
+            }
+            slots = others;
+        }
+    }
+    if is_current() { Ok(so_far) } else { Err(Interrupted::Disturbed) }
 }
 
 #[cfg(all(test, loom))]
 mod model {
     use super::super::debt::{Debts, Left};
-    use super::{Look, Slot, Usage, Verdict, Wanted, look};
+    use super::{Interrupted, Seen, Slot, Usage, Wanted, fold};
     use crate::shared::Shared;
     use loom::cell::UnsafeCell;
     use loom::sync::{Arc, Mutex};
@@ -354,35 +392,48 @@ mod model {
         });
     }
 
-    /// Two lines of one page, and both fences go while they are looked at.
-    #[test]
-    fn a_look_at_two_slots_beside_their_replacements() {
-        loom::model(|| {
-            let place = Arc::new((Place::new(1), Slot::<Watched>::empty()));
-            let put = |slot: &Slot<Watched>, number, left: &mut Left<'_, Watched>| {
-                // SAFETY: This thread is the only one that changes the slots.
-                unsafe { slot.replace(Some((Watched::shared(number), Usage::Write)), left) };
-            };
+    /// Looks at so many slots while two of them are replaced: 1, 2 and 4 are there before, 8 and 16 come. What
+    /// the reader finds is the sum of what they may have, unless it was disturbed.
+    fn a_look_beside_replacements(number: usize, replaced: [usize; 2], sums: [u64; 4]) {
+        loom::model(move || {
+            let place = Arc::new(([(); 3].map(|()| Slot::empty()), Debts::new()));
             // SAFETY: In a model every fence is one.
-            let mut left = unsafe { Left::new(&place.0.debts) };
-            put(&place.1, 2, &mut left);
+            let mut left = unsafe { Left::new(&place.1) };
+            let mut put = |index: usize, number| {
+                let new = Some((Watched::shared(number), Usage::Write));
+                // SAFETY: This thread is the only one that changes the slots.
+                unsafe { place.0[index].replace(new, &mut left) };
+            };
+            (0..number).for_each(|index| put(index, 1 << index));
             let reader = thread::spawn({
                 let place = place.clone();
                 move || {
-                    let slots = [&place.0.slot, &place.1].into_iter();
-                    let mut seen = 0;
-                    let end = look(slots, 2, ALL, &place.0.debts, |watched| {
-                        seen += watched.read();
-                        Verdict::Leave
-                    });
-                    assert!(end == Look::Disturbed || [3, 6, 9, 12].contains(&seen), "{seen}");
+                    let see = |sum, seen: Seen<'_, Watched>| -> Result<u64, Interrupted<()>> {
+                        // SAFETY: The debt lasts until this returns.
+                        Ok(sum + unsafe { seen.peek() }.0.read())
+                    };
+                    let sum =
+                        fold([place.0.as_slice()].into_iter(), ALL, &place.1, || true, 0, see);
+                    assert!(sum.is_err() || sum.is_ok_and(|sum| sums.contains(&sum)));
                 }
             });
-            put(&place.0.slot, 4, &mut left);
-            put(&place.1, 8, &mut left);
+            put(replaced[0], 8);
+            put(replaced[1], 16);
             drop(left);
             reader.join().unwrap();
         });
+    }
+
+    /// Two lines of one page, and both fences go while they are looked at.
+    #[test]
+    fn a_look_at_several_slots_beside_their_replacements() {
+        a_look_beside_replacements(3, [1, 2], [7, 13, 19, 25]);
+    }
+
+    /// A line that owes for something else, and something that was parked before that.
+    #[test]
+    fn a_look_at_one_slot_after_the_other_beside_their_replacements() {
+        a_look_beside_replacements(2, [0, 1], [3, 10, 17, 24]);
     }
 
     /// Who comes late with a handle that is owed for no more finds another in its place that is.
@@ -394,18 +445,21 @@ mod model {
                 let place = place.clone();
                 thread::spawn(move || place.put(number))
             };
-            let owe = || place.slot.first_look(ALL).map(|value| place.debts.owe(value)).unwrap();
-            let debt = owe();
-            debt.fence();
-            place.slot.second_look(ALL, &debt, 0).unwrap().read();
+            let owe = || {
+                let word = place.slot.first_look(ALL);
+                (place.debts.owe(word), word)
+            };
+            // SAFETY: The debt lasts until this returns.
+            let read = |seen: Seen<'_, Watched>| unsafe { seen.peek() }.0.read();
+            let (debt, word) = owe();
+            read(place.slot.second_look(word, &debt).unwrap());
             let late = change(2);
             thread::yield_now();
             drop(debt);
-            let debt = owe();
-            debt.fence();
-            let seen = place.slot.second_look(ALL, &debt, 0);
+            let (debt, word) = owe();
+            let seen = place.slot.second_look(word, &debt);
             change(3).join().unwrap();
-            seen.map(|seen| seen.read());
+            seen.map(read);
             drop(debt);
             late.join().unwrap();
         });

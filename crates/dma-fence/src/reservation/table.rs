@@ -1,6 +1,6 @@
 //! All slots of an object, and the count of their changes.
 //!
-//! No table is ever replaced: more slots are pushed in front, and a slot that is not needed is null. So
+//! No table is ever replaced: more slots are pushed in front, and a slot that is not needed is empty. So
 //! there is nothing that a reader could hold on to, and nothing to reclaim.
 //!
 //! RESV-WRITER: what slots hold, whose places they are, and the count of changes are changed by the holder of the
@@ -22,15 +22,15 @@ use super::Usage;
 use super::debt::{Debts, Left};
 use super::grow::{self, GrowList};
 use super::place::Place;
-use super::slot::{self, Look, Seen, Slot, Verdict, Wanted};
+use super::slot::{self, Interrupted, Seen, Slot, Wanted};
 use crate::fence::{Fence, Inner};
-use crate::shared::AllocError;
+use crate::shared::{AllocError, Shared};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering, fence};
 use alloc::vec::Vec;
 use core::iter::Flatten;
+use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use core::ops::Deref;
-use core::slice;
+use core::ops::{ControlFlow, Deref};
 
 /// The fewest slots that are allocated together. A power of two, as the lengths of all segments are.
 const FEWEST: usize = 4;
@@ -73,49 +73,51 @@ impl Table {
 /// One pass over all slots, as a reader makes it.
 pub(super) struct Pass<'a> {
     table: &'a Table,
-    segments: grow::Iter<'a, Vec<Place>>,
-    /// What is left of one.
-    places: slice::Iter<'a, Place>,
+    places: Flatten<grow::Iter<'a, Vec<Place>>>,
     moment: u64,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(table: &'a Table) -> Self {
         let moment = table.changes.now();
-        Pass { table, segments: table.segments.iter(), places: [].iter(), moment }
-    }
-
-    /// Unless a slot is being changed.
-    pub(super) fn begin_undisturbed(table: &'a Table) -> Option<Self> {
-        let pass = Pass::new(table);
-        (!pass.met_a_change()).then_some(pass)
+        Pass { table, places: table.places(), moment }
     }
 
     pub(super) fn again(&self) -> Self {
         Pass::new(self.table)
     }
 
-    /// The next fence that is wanted, and where it is.
+    /// A handle of the next fence at or before `last`.
     #[inline]
-    pub(super) fn next(&mut self, wanted: Wanted) -> Option<(Fence, Usage, &'a FenceSlot)> {
+    pub(super) fn next(&mut self, last: Usage) -> Option<(Fence, Usage)> {
         let debts = &self.table.debts;
-        let mut slots = Slots(self);
-        slots.find_map(|slot| {
-            let (fence, usage) = slot.get(wanted, debts)?;
-            Some((Fence(fence), usage, slot))
-        })
+        let wanted = Wanted::all(last);
+        let (fence, usage) = self.places.find_map(|place| place.slot.get(wanted, debts))?;
+        Some((Fence(fence), usage))
     }
 
-    /// The next few fences that are wanted.
+    /// Folds all, if they are of one moment.
     #[inline]
-    pub(super) fn look(
-        &mut self,
-        at_most: usize,
+    pub(super) fn fold<B, R>(
+        &self,
         wanted: Wanted,
-        judge: impl FnMut(&Seen<'_, Inner>) -> Verdict,
-    ) -> Look {
-        let debts = &self.table.debts;
-        slot::look(Slots(self), at_most, wanted, debts, judge)
+        init: B,
+        mut f: impl FnMut(B, &Fence, Usage) -> ControlFlow<R, B>,
+    ) -> Result<B, Interrupted<R>> {
+        let segments = self.table.segments.iter().map(Vec::as_slice);
+        let see = |so_far, seen: Seen<'_, Inner>| {
+            // SAFETY: RESV-DEBT: the debt lasts until this returns.
+            let fence = Held::new(unsafe { seen.peek() });
+            let may_have_signaled = fence.0.lock.load().may_have_signaled();
+            if !wanted.signaled && may_have_signaled && has_signaled(seen) {
+                return Ok(so_far);
+            }
+            match f(so_far, &fence, fence.usage) {
+                ControlFlow::Continue(so_far) => Ok(so_far),
+                ControlFlow::Break(result) => Err(Interrupted::Stopped(result)),
+            }
+        };
+        slot::fold(segments, wanted, &self.table.debts, || self.is_current(), init, see)
     }
 
     /// Is everything that was found since the beginning of one moment?
@@ -134,21 +136,15 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// The slots that the pass has not come to.
-struct Slots<'p, 'a>(&'p mut Pass<'a>);
-
-impl<'a> Iterator for Slots<'_, 'a> {
-    type Item = &'a FenceSlot;
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a FenceSlot> {
-        loop {
-            if let Some(place) = self.0.places.next() {
-                return Some(&place.slot);
-            }
-            self.0.places = self.0.segments.next()?.iter();
-        }
+/// Asks it, and marks the slot if it is so. Cold, for it is so once for each fence, and asking a hook is slow.
+#[cold]
+fn has_signaled(seen: Seen<'_, Inner>) -> bool {
+    // SAFETY: RESV-DEBT: the debt lasts until this returns.
+    let yes = Held::new(unsafe { seen.peek() }).is_signaled();
+    if yes {
+        seen.mark_signaled();
     }
+    yes
 }
 
 // === writing ===
@@ -159,12 +155,19 @@ pub(super) struct Writer<'a> {
     left: Left<'a, Inner>,
 }
 
-/// What a slot holds, without a count of one's own.
+/// What a slot holds, without a count of one's own: `'a` is who sees to it that it stays.
 pub(super) struct Held<'a> {
     fence: ManuallyDrop<Fence>,
     pub(super) usage: Usage,
-    /// No change while this is in use.
-    _writer: &'a Writer<'a>,
+    _stays: PhantomData<&'a ()>,
+}
+
+impl Held<'_> {
+    #[inline]
+    fn new((fence, usage): (ManuallyDrop<Shared<Inner>>, Usage)) -> Self {
+        let fence = ManuallyDrop::new(Fence(ManuallyDrop::into_inner(fence)));
+        Held { fence, usage, _stays: PhantomData }
+    }
 }
 
 impl Deref for Held<'_> {
@@ -190,9 +193,7 @@ impl<'a> Writer<'a> {
     #[inline]
     pub(super) fn peek(&self, place: &'a Place) -> Option<Held<'_>> {
         // SAFETY: RESV-WRITER: we have the update lock, and the borrow keeps us from replacing it.
-        let (fence, usage) = unsafe { place.slot.peek() }?;
-        let fence = ManuallyDrop::new(Fence(ManuallyDrop::into_inner(fence)));
-        Some(Held { fence, usage, _writer: self })
+        unsafe { place.slot.peek() }.map(Held::new)
     }
 
     /// The first place that holds what `is` asks for.
@@ -324,6 +325,7 @@ impl Changes {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::super::ReservationIter;
+    use super::super::fold::fold;
     use super::*;
     use crate::{DriverFence, FenceContext};
 
@@ -346,7 +348,7 @@ mod tests {
     }
 
     fn iter(table: &Table) -> ReservationIter<'_> {
-        ReservationIter::over(table, Wanted { last: Usage::Write, signaled: true })
+        ReservationIter::over(table, Usage::Write)
     }
 
     fn swap(table: &Table, index: usize, new: &DriverFence) {
@@ -370,6 +372,29 @@ mod tests {
         let (again, _) = iter.next().expect("the first pass met a change");
         assert!(iter.is_restarted() && again.same_fence(&new.fence()));
         assert!(iter.next().is_none() && !iter.is_restarted(), "twice is enough");
+        new.signal(Ok(()));
+    }
+
+    #[test]
+    fn nor_is_it_idle_for_who_folds() {
+        let (old, new) = (producer(), producer());
+        let table = table_of(&[&old]);
+        table.changes.begin();
+        let (mut old, mut begun) = (Some(old), 0);
+        let init = || {
+            begun += 1;
+            true
+        };
+        let all_signaled = |all, fence: &Fence, _| {
+            if let Some(old) = old.take() {
+                swap(&table, 0, &new);
+                old.signal(Ok(()));
+            }
+            ControlFlow::<(), bool>::Continue(all && fence.is_signaled())
+        };
+        let answer = fold(&table, Wanted::all(Usage::Write), init, all_signaled);
+        assert_eq!(answer, ControlFlow::Continue(false), "the first pass met a change");
+        assert_eq!(begun, 2, "twice is enough");
         new.signal(Ok(()));
     }
 

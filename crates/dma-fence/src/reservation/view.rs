@@ -1,20 +1,23 @@
 //! What readers can ask.
 
+use super::fold::fold;
 use super::slot::Wanted;
 use super::table::{Table, Writer};
-use super::{ReservationIter, ReservationStatus, Usage, glance};
+use super::{ReservationIter, ReservationStatus, Usage};
 use crate::array::FenceArray;
 #[cfg(feature = "std")]
 use crate::contract;
 use crate::fence::Fence;
-use crate::outcome::Status;
 #[cfg(feature = "std")]
 use crate::outcome::{FenceError, WaitError};
 use crate::shared::AllocError;
+use crate::sync::Life;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 use core::alloc::Layout;
+use core::convert::Infallible;
 use core::fmt;
+use core::ops::ControlFlow;
 #[cfg(feature = "std")]
 use core::time::Duration;
 
@@ -24,9 +27,8 @@ use core::time::Duration;
 /// # Context
 /// No method takes a lock; none is held up by whoever changes the object or has it locked, or holds it
 /// up. A method that asks the fences runs their [poll hooks](crate::FenceOps::poll). What hands out no fence
-/// takes no handles unless it meets a change or has a hook to ask, and then one at a time; see
-/// [`ReservationIter`] for the one case in which it allocates a little for readers' own sake. A reader that a
-/// fence is taken away from while it looks at it may be who drops it.
+/// takes no handles; see [`fold`](ReservationView::fold) for the one case in which it allocates a little for
+/// readers' own sake. A reader that a fence is taken away from while it looks at it may be who drops it.
 ///
 /// ```
 /// use dma_fence::{FenceContext, ReservationObject, ReservationView, Usage};
@@ -59,7 +61,47 @@ impl ReservationView {
     /// Goes through the fences at or before `usage`, signaled ones included. Enables nothing.
     #[doc(alias("dma_resv_iter_begin", "dma_resv_for_each_fence_unlocked"))]
     pub fn iter(&self, usage: Usage) -> ReservationIter<'_> {
-        ReservationIter::over(&self.table, Wanted { last: usage, signaled: true })
+        ReservationIter::over(&self.table, usage)
+    }
+
+    /// Folds the fences at or before `usage`, each with its own, signaled ones included, where they are: takes no
+    /// handle of any. If the object changes meanwhile, all is forgotten and it begins again with `init()`, so that
+    /// what it returns is of one moment. Enables nothing.
+    ///
+    /// # Context
+    /// As [`iter`](Self::iter), and `f` may do what it likes: keep a clone of the fence, signal it or others, wait,
+    /// panic, fold or lock or change this very object. (A change makes it begin again; if each call makes one, for
+    /// ever.) A fence that is taken away while it is looked at, alone or with a few others, stays until the end of
+    /// the fold at the latest, and may be dropped by it. Allocates only if somebody else is reading like this at the
+    /// same time, or `f` is, and does without if there is no memory.
+    ///
+    /// ```
+    /// use dma_fence::{FenceContext, ReservationObject, Usage};
+    /// let buffer = ReservationObject::new();
+    /// let jobs = [(); 3].map(|()| FenceContext::hardware("gpu", "ring").new_fence());
+    /// let mut guard = buffer.lock();
+    /// guard.reserve(jobs.len())?;
+    /// jobs.iter().try_for_each(|job| guard.add(&job.fence(), Usage::Read))?;
+    /// drop(guard);
+    ///
+    /// let pending = |count, fence: &dma_fence::Fence, _| count + u32::from(!fence.is_signaled());
+    /// assert_eq!(buffer.fold(Usage::Read, || 0, pending), 3);
+    /// # jobs.into_iter().for_each(|job| job.signal(Ok(())));
+    /// assert_eq!(buffer.fold(Usage::Read, || 0, pending), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias("dma_resv_iter_begin", "dma_resv_for_each_fence_unlocked"))]
+    pub fn fold<B>(
+        &self,
+        usage: Usage,
+        init: impl FnMut() -> B,
+        mut f: impl FnMut(B, &Fence, Usage) -> B,
+    ) -> B {
+        let go_on = |so_far, fence: &Fence, usage| -> ControlFlow<Infallible, B> {
+            ControlFlow::Continue(f(so_far, fence, usage))
+        };
+        let ControlFlow::Continue(result) = fold(&self.table, Wanted::all(usage), init, go_on);
+        result
     }
 
     /// The fences at or before `usage` as they were at one moment, signaled ones included. Enables
@@ -85,26 +127,21 @@ impl ReservationView {
         &self,
         usage: Usage,
     ) -> Result<Vec<(Fence, Usage)>, AllocError> {
-        self.collect(Wanted { last: usage, signaled: true })
+        self.collect(Wanted::all(usage))
     }
 
     fn collect(&self, wanted: Wanted) -> Result<Vec<(Fence, Usage)>, AllocError> {
-        if let Some(found) = glance::collect(&self.table, wanted) {
-            return found;
-        }
-        let mut found = Vec::new();
-        let mut iter = ReservationIter::over(&self.table, wanted);
-        while let Some(item) = iter.next() {
-            if iter.is_restarted() {
-                found.clear();
+        let add = |mut found: Vec<_>, fence: &Fence, usage| {
+            if found.try_reserve(1).is_err() {
+                return ControlFlow::Break(AllocError);
             }
-            found.try_reserve(1).map_err(|_| AllocError)?;
-            found.push(item);
+            found.push((fence.clone(), usage));
+            ControlFlow::Continue(found)
+        };
+        match fold(&self.table, wanted, Vec::new, add) {
+            ControlFlow::Continue(found) => Ok(found),
+            ControlFlow::Break(error) => Err(error),
         }
-        if iter.is_restarted() {
-            found.clear();
-        }
-        Ok(found)
     }
 
     /// The fences at or before `usage` that have not signaled. None only if all had at one moment.
@@ -112,58 +149,29 @@ impl ReservationView {
     /// # Context
     /// Allocates.
     pub fn unsignaled(&self, usage: Usage) -> Vec<Fence> {
-        loop {
-            let wanted = Wanted { last: usage, signaled: false };
-            let mut fences = self.collect(wanted).unwrap_or_else(|_| out_of_memory());
-            fences.retain(|(fence, _)| !fence.is_signaled());
-            // They were asked after they were collected: others may have come in between.
-            if !fences.is_empty() || self.is_signaled(usage) {
-                return fences.into_iter().map(|(fence, _)| fence).collect();
-            }
-        }
+        let found = self.collect(Wanted::unsignaled(usage)).unwrap_or_else(|_| out_of_memory());
+        found.into_iter().map(|(fence, _)| fence).collect()
     }
 
     /// Have all fences at or before `usage` signaled? True if there are none. There was a moment during
     /// the call at which the answer was right.
     #[doc(alias = "dma_resv_test_signaled")]
     pub fn is_signaled(&self, usage: Usage) -> bool {
-        if let Some(answer) = glance::are_signaled(&self.table, usage, false) {
-            return answer;
-        }
-        // Nothing to forget at a restart: all that came before had signaled.
-        let mut iter = self.unmarked(usage);
-        while let Some(item) = iter.next() {
-            if !item.0.is_signaled() {
-                return false;
-            }
-            iter.mark_signaled(&item);
-        }
-        true
+        let stop = |(), _: &Fence, _| ControlFlow::Break(());
+        fold(&self.table, Wanted::unsignaled(usage), || (), stop).is_continue()
     }
 
     /// What the fences at or before `usage` amount to.
     pub fn status(&self, usage: Usage) -> ReservationStatus {
-        match glance::are_signaled(&self.table, usage, true) {
-            Some(true) => return ReservationStatus::Idle,
-            Some(false) => return ReservationStatus::Pending,
-            None => {}
+        let look = |_, fence: &Fence, _| match fence.life() {
+            Life::Abandoned => ControlFlow::Break(fence.clone()),
+            Life::Pending | Life::Signaled => ControlFlow::Continue(true),
+        };
+        match fold(&self.table, Wanted::unsignaled(usage), || false, look) {
+            ControlFlow::Continue(false) => ReservationStatus::Idle,
+            ControlFlow::Continue(true) => ReservationStatus::Pending,
+            ControlFlow::Break(fence) => ReservationStatus::Abandoned(fence),
         }
-        let mut status = ReservationStatus::Idle;
-        // Nothing to forget at a restart: what was pending was so at a moment of this call.
-        let mut iter = self.unmarked(usage);
-        while let Some(item) = iter.next() {
-            match item.0.status() {
-                Status::Signaled(_) => iter.mark_signaled(&item),
-                Status::Pending => status = ReservationStatus::Pending,
-                Status::Abandoned => return ReservationStatus::Abandoned(item.0),
-            }
-        }
-        status
-    }
-
-    /// Leaves out those that are known to have signaled.
-    fn unmarked(&self, usage: Usage) -> ReservationIter<'_> {
-        ReservationIter::over(&self.table, Wanted { last: usage, signaled: false })
     }
 
     /// One fence for all that have not signaled at or before `usage`: none, the only one, or an array.
@@ -184,11 +192,10 @@ impl ReservationView {
     /// Somebody would like all fences at or before `usage` to signal by `deadline`.
     ///
     /// # Context
-    /// Runs the fences' [hooks](crate::FenceOps::set_deadline); one of them twice if the object changes
-    /// meanwhile.
+    /// Runs the fences' [hooks](crate::FenceOps::set_deadline), again if the object changes meanwhile.
     #[doc(alias = "dma_resv_set_deadline")]
     pub fn set_deadline(&self, usage: Usage, deadline: Timestamp) {
-        self.iter(usage).for_each(|(fence, _)| fence.set_deadline(deadline));
+        self.fold(usage, || (), |(), fence, _| fence.set_deadline(deadline));
     }
 
     /// One line for each fence: its usage, and the fence.

@@ -69,6 +69,11 @@ impl State {
     pub(crate) const fn is_signaled(self) -> bool {
         self.0 & LIFE == Life::Signaled as u32
     }
+    /// False if there is nothing to ask, either.
+    #[inline(always)]
+    pub(crate) const fn may_have_signaled(self) -> bool {
+        self.0 & (Life::Signaled as u32 | POLLED) != 0
+    }
     pub(crate) const fn life(self) -> Life {
         match self.0 & LIFE {
             0 => Life::Pending,

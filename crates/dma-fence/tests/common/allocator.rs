@@ -13,13 +13,15 @@ thread_local! {
     static BYTES: Cell<isize> = const { Cell::new(0) };
     /// How many allocations succeed until one fails.
     static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// All fail.
+    static NOTHING_LEFT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Is this the allocation that fails?
 fn fails() -> bool {
     let left = LEFT.get();
     LEFT.set(left.wrapping_sub(1));
-    left == 0
+    left == 0 || NOTHING_LEFT.get()
 }
 
 // SAFETY: Passes everything on to the system's allocator or fails; the counters have no destructor and
@@ -82,5 +84,13 @@ pub(crate) fn failing_after<T>(succeed: usize, f: impl FnOnce() -> T) -> T {
     LEFT.set(succeed);
     let result = f();
     LEFT.set(usize::MAX);
+    result
+}
+
+/// Runs `f`, in which every allocation fails.
+pub(crate) fn without_memory<T>(f: impl FnOnce() -> T) -> T {
+    NOTHING_LEFT.set(true);
+    let result = f();
+    NOTHING_LEFT.set(false);
     result
 }
