@@ -1,13 +1,17 @@
-//! Reading a buffer's fences while nobody changes them: whether all have signaled, and with a handle of each.
+//! Reading a buffer's fences while nobody changes them: whether all have signaled, each of them, and with a handle
+//! of each.
 //!
 //! Who looks at pending fences has to look at all of them to know that none is abandoned; the peer's have no
-//! such state, and it counts them.
+//! such state, and it counts them. Who reads each asks it for its number and whether it has signaled. That is held
+//! against a peer that takes a handle of each, for there it may be kept while it is asked, and be gone from the list
+//! meanwhile; a peer that holds on to the whole list instead is shown beside it.
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use dma_fence::{DriverFence, FenceContext, ReservationObject, ReservationStatus, Usage};
+use dma_fence::{DriverFence, Fence, FenceContext, ReservationObject, ReservationStatus, Usage};
 
 use crate::contest::{Contender, Contest};
 use crate::peers::{ArcSnapshot, BoxedFence};
@@ -28,8 +32,13 @@ pub(super) fn contests() -> Vec<Contest> {
             .beside(look_at_snapshot(fences)),
         );
         contests.push(
+            Contest::new(format!("read each of {fences} pending ones"), "buffer", read(fences))
+                .against(read_handles_of_snapshot(fences), 0.5)
+                .beside(read_snapshot(fences)),
+        );
+        contests.push(
             Contest::new(format!("a handle of each of {fences}"), "buffer", collect(fences))
-                .against(collect_snapshot(fences), 0.5),
+                .beside(collect_snapshot(fences)),
         );
     }
     contests
@@ -95,6 +104,42 @@ fn look_at_snapshot(fences: usize) -> Contender {
     Contender::of("ArcSwap<Vec<Arc>>", move || {
         let pending = black_box(&snapshot).0.load();
         assert_eq!(pending.iter().filter(|(_, fence)| !fence.is_signaled()).count(), fences);
+    })
+}
+
+fn read(fences: usize) -> Contender {
+    let (object, producers) = pending_object(fences);
+    let ask = |sum, fence: &Fence, _| sum + u64::from(!fence.is_signaled()) * fence.seqno();
+    Contender::of("dma-fence", move || {
+        assert_eq!(black_box(&object).fold(Usage::Read, || 0, ask), producers.len() as u64);
+    })
+}
+
+/// Flags with a number, the least that can be asked.
+fn flags(fences: usize) -> ArcSnapshot<AtomicBool> {
+    let flags: Vec<_> = (0..fences).map(|_| (1, Arc::new(AtomicBool::new(false)))).collect();
+    ArcSnapshot(ArcSwap::from_pointee(flags))
+}
+
+fn ask(number: u64, flag: &AtomicBool) -> u64 {
+    u64::from(!flag.load(Ordering::Acquire)) * number
+}
+
+fn read_handles_of_snapshot(fences: usize) -> Contender {
+    let snapshot = flags(fences);
+    Contender::of("ArcSwap<Vec<Arc>>, handles", move || {
+        let pending = black_box(&snapshot).0.load();
+        let handles = pending.iter().map(|(number, flag)| (*number, black_box(flag.clone())));
+        assert_eq!(handles.map(|(number, flag)| ask(number, &flag)).sum::<u64>(), fences as u64);
+    })
+}
+
+fn read_snapshot(fences: usize) -> Contender {
+    let snapshot = flags(fences);
+    Contender::of("ArcSwap<Vec<Arc>>, the list", move || {
+        let pending = black_box(&snapshot).0.load();
+        let asked = pending.iter().map(|(number, flag)| ask(*number, flag));
+        assert_eq!(asked.sum::<u64>(), fences as u64);
     })
 }
 

@@ -296,14 +296,13 @@ impl<'a, T> Debt<'a, T> {
         Debt { page, has_others: false }
     }
 
-    /// Owes for this instead, which is not null, and for others, so that there are [`LINES`] at most. Lines that
-    /// are not needed go on owing for what they did.
+    /// Owes for these instead, for each line one. The first line's is not null.
     #[inline]
-    pub(super) fn owe_next(&mut self, value: *mut T, others: impl Iterator<Item = *mut T>) {
+    pub(super) fn owe_next(&mut self, value: *mut T, of_line: impl Fn(usize) -> *mut T) {
         self.has_others = true;
-        let Page([first, lines @ ..]) = self.page;
-        for (line, value) in lines.iter().zip(others) {
-            line.owes.store(value, Ordering::Release);
+        let Page([first, others @ ..]) = self.page;
+        for (line, other) in (1..).zip(others) {
+            other.owes.store(of_line(line), Ordering::Release);
         }
         first.owes.swap(value, Ordering::Release);
         fence_after_rmw();

@@ -28,8 +28,8 @@ use core::ptr::{self, NonNull};
 const USAGE: usize = 0b11;
 /// The fence is known to have signaled.
 const SIGNALED: usize = 0b100;
-/// Points to nothing, and says what is asked for last: who looks for something passes over it without a question
-/// of its own, unless everything is wanted.
+/// Points to nothing, and says what is asked for last: who looks for something passes over it with the same question
+/// as over others, unless everything is wanted.
 const EMPTY: usize = SIGNALED | Usage::Bookkeep as usize;
 
 /// What a reader asks for.
@@ -51,7 +51,7 @@ impl Wanted {
         Wanted { last, signaled: false }
     }
 
-    /// Of an empty slot's it may be so, too.
+    /// It may be nothing, though.
     #[inline]
     fn includes<T>(self, word: *mut T) -> bool {
         // A mark is more than any usage.
@@ -102,11 +102,10 @@ impl<T> Slot<T> {
         value(self.0.load(Ordering::Relaxed)).is_null()
     }
 
-    /// What is here, if it is wanted, or null: an address that is not good for anything yet.
+    /// What is here: an address that is not good for anything yet.
     #[inline]
-    fn first_look(&self, wanted: Wanted) -> *mut T {
-        let word = self.0.load(Ordering::Relaxed);
-        if wanted.includes(word) { word } else { ptr::null_mut() }
+    fn first_look(&self) -> *mut T {
+        self.0.load(Ordering::Relaxed)
     }
 
     /// What is here, if it is what was here before the debt was incurred for it, but for a mark. What has come
@@ -122,8 +121,8 @@ impl<T> Slot<T> {
     #[inline]
     pub(super) fn get(&self, wanted: Wanted, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
         loop {
-            let word = self.first_look(wanted);
-            if value(word).is_null() {
+            let word = self.first_look();
+            if !wanted.includes(word) || value(word).is_null() {
                 return None;
             }
             if let Some(seen) = self.second_look(word, &debts.owe(word)) {
@@ -183,6 +182,11 @@ pub(super) struct Seen<'a, T> {
 }
 
 impl<T> Seen<'_, T> {
+    #[inline]
+    fn is_nothing(&self) -> bool {
+        value(self.word).is_null()
+    }
+
     /// It has signaled, as the caller has seen: nobody has to ask it again while it is here.
     #[inline]
     pub(super) fn mark_signaled(&self) {
@@ -219,10 +223,10 @@ pub(super) enum Interrupted<R> {
     NoMemory,
 }
 
-/// The slots from the first one on that has what is wanted, and what it has. It may be an empty one.
+/// The slots from the first one on that has what is wanted, and what it has; it may be nothing.
 #[inline]
 fn skip<T, P: AsRef<Slot<T>>>(mut slots: &[P], wanted: Wanted) -> Option<(*mut T, &[P])> {
-    let word = |slot: &P| slot.as_ref().0.load(Ordering::Relaxed);
+    let word = |slot: &P| slot.as_ref().first_look();
     if !wanted.signaled {
         // Of a buffer that is in use most have signaled: several with one question.
         while let Some((four, others)) = slots.split_first_chunk::<4>() {
@@ -233,8 +237,9 @@ fn skip<T, P: AsRef<Slot<T>>>(mut slots: &[P], wanted: Wanted) -> Option<(*mut T
         }
     }
     while let Some((slot, others)) = slots.split_first() {
-        if wanted.includes(word(slot)) {
-            return Some((word(slot), slots));
+        let word = word(slot);
+        if wanted.includes(word) {
+            return Some((word, slots));
         }
         slots = others;
     }
@@ -259,8 +264,9 @@ pub(super) fn fold<'a, T: 'a, P: AsRef<Slot<T>> + 'a, B, R>(
             let (these, others) = from_it.split_at(together.min(from_it.len()));
             let debt: &Debt<'_, T> = match &mut debt {
                 Some(debt) => {
-                    let words = these[1..].iter().map(|slot| slot.as_ref().first_look(wanted));
-                    debt.owe_next(first, words);
+                    // Whatever they have: to owe in vain is cheaper than to tell.
+                    let look = |slot: &P| slot.as_ref().first_look();
+                    debt.owe_next(first, |line| these.get(line).map_or(ptr::null_mut(), look));
                     debt
                 }
                 None => debt.insert(debts.owe_long(first).ok_or(Interrupted::NoMemory)?),
@@ -269,9 +275,12 @@ pub(super) fn fold<'a, T: 'a, P: AsRef<Slot<T>> + 'a, B, R>(
                 return Err(Interrupted::Disturbed);
             }
             for (slot, word) in these.iter().zip(debt.owed()) {
-                if !value(word).is_null() {
+                if wanted.includes(word) {
                     let seen = slot.as_ref().second_look(word, debt);
-                    so_far = see(so_far, seen.ok_or(Interrupted::Disturbed)?)?;
+                    let seen = seen.ok_or(Interrupted::Disturbed)?;
+                    if !seen.is_nothing() {
+                        so_far = see(so_far, seen)?;
+                    }
                 }
             }
             slots = others;
@@ -446,7 +455,7 @@ mod model {
                 thread::spawn(move || place.put(number))
             };
             let owe = || {
-                let word = place.slot.first_look(ALL);
+                let word = place.slot.first_look();
                 (place.debts.owe(word), word)
             };
             // SAFETY: The debt lasts until this returns.

@@ -28,7 +28,6 @@ use crate::shared::{AllocError, Shared};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering, fence};
 use alloc::vec::Vec;
 use core::iter::Flatten;
-use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::{ControlFlow, Deref};
 
@@ -107,12 +106,13 @@ impl<'a> Pass<'a> {
         let segments = self.table.segments.iter().map(Vec::as_slice);
         let see = |so_far, seen: Seen<'_, Inner>| {
             // SAFETY: RESV-DEBT: the debt lasts until this returns.
-            let fence = Held::new(unsafe { seen.peek() });
-            let may_have_signaled = fence.0.lock.load().may_have_signaled();
-            if !wanted.signaled && may_have_signaled && has_signaled(seen) {
+            let (fence, usage) = unsafe { seen.peek() };
+            let fence = uncounted(fence);
+            let may_have_signaled = || fence.0.lock.load().may_have_signaled();
+            if !wanted.signaled && may_have_signaled() && has_signaled(seen) {
                 return Ok(so_far);
             }
-            match f(so_far, &fence, fence.usage) {
+            match f(so_far, &fence, usage) {
                 ControlFlow::Continue(so_far) => Ok(so_far),
                 ControlFlow::Break(result) => Err(Interrupted::Stopped(result)),
             }
@@ -121,6 +121,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Is everything that was found since the beginning of one moment?
+    #[inline]
     pub(super) fn is_current(&self) -> bool {
         self.table.changes.still(self.moment)
     }
@@ -140,7 +141,7 @@ impl<'a> Pass<'a> {
 #[cold]
 fn has_signaled(seen: Seen<'_, Inner>) -> bool {
     // SAFETY: RESV-DEBT: the debt lasts until this returns.
-    let yes = Held::new(unsafe { seen.peek() }).is_signaled();
+    let yes = uncounted(unsafe { seen.peek() }.0).is_signaled();
     if yes {
         seen.mark_signaled();
     }
@@ -155,19 +156,16 @@ pub(super) struct Writer<'a> {
     left: Left<'a, Inner>,
 }
 
-/// What a slot holds, without a count of one's own: `'a` is who sees to it that it stays.
+/// What a slot holds, without a count of one's own.
 pub(super) struct Held<'a> {
     fence: ManuallyDrop<Fence>,
     pub(super) usage: Usage,
-    _stays: PhantomData<&'a ()>,
+    /// No change while this is in use.
+    _writer: &'a Writer<'a>,
 }
 
-impl Held<'_> {
-    #[inline]
-    fn new((fence, usage): (ManuallyDrop<Shared<Inner>>, Usage)) -> Self {
-        let fence = ManuallyDrop::new(Fence(ManuallyDrop::into_inner(fence)));
-        Held { fence, usage, _stays: PhantomData }
-    }
+fn uncounted(fence: ManuallyDrop<Shared<Inner>>) -> ManuallyDrop<Fence> {
+    ManuallyDrop::new(Fence(ManuallyDrop::into_inner(fence)))
 }
 
 impl Deref for Held<'_> {
@@ -193,7 +191,8 @@ impl<'a> Writer<'a> {
     #[inline]
     pub(super) fn peek(&self, place: &'a Place) -> Option<Held<'_>> {
         // SAFETY: RESV-WRITER: we have the update lock, and the borrow keeps us from replacing it.
-        unsafe { place.slot.peek() }.map(Held::new)
+        let (fence, usage) = unsafe { place.slot.peek() }?;
+        Some(Held { fence: uncounted(fence), usage, _writer: self })
     }
 
     /// The first place that holds what `is` asks for.
