@@ -241,6 +241,14 @@ fn who_finds_a_mark_sees_what_came_before_the_signal() {
         let locked = Locked::new();
         let producer = software().new_fence();
         add(&locked.object, &producer, Usage::Write);
+        let finder = thread::spawn({
+            let locked = locked.clone();
+            move || {
+                if locked.object.is_signaled(Usage::Write) {
+                    locked.visit();
+                }
+            }
+        });
         let signaler = thread::spawn({
             let locked = locked.clone();
             move || {
@@ -248,17 +256,9 @@ fn who_finds_a_mark_sees_what_came_before_the_signal() {
                 producer.signal(Ok(()));
             }
         });
-        let marker = thread::spawn({
-            let locked = locked.clone();
-            move || {
-                locked.object.is_signaled(Usage::Write);
-            }
-        });
-        if locked.object.is_signaled(Usage::Write) {
-            locked.visit();
-        }
+        let _marks = locked.object.is_signaled(Usage::Write);
+        finder.join().unwrap();
         signaler.join().unwrap();
-        marker.join().unwrap();
     });
 }
 
