@@ -38,6 +38,9 @@ pub fn merge(fences: impl IntoIterator<Item = Fence>) -> Fence {
     try_merge(fences).expect("out of memory")
 }
 
+/// So many fences are believed to come; whether more do is seen when they do.
+const TRUSTED: usize = 1024;
+
 /// As [`merge`], where memory may be short.
 ///
 /// # Errors
@@ -46,8 +49,7 @@ pub fn merge(fences: impl IntoIterator<Item = Fence>) -> Fence {
 pub fn try_merge(fences: impl IntoIterator<Item = Fence>) -> Result<Fence, AllocError> {
     let fences = fences.into_iter();
     let mut leaves = Vec::new();
-    // A hint may be wrong: what there is no room for is found out below.
-    let _ = leaves.try_reserve(fences.size_hint().0);
+    leaves.try_reserve(fences.size_hint().0.min(TRUSTED)).map_err(|_| AllocError)?;
     let mut add = |leaf| {
         leaves.try_reserve(1).map_err(|_| AllocError)?;
         leaves.push(leaf);
