@@ -228,9 +228,9 @@ impl Fence {
     /// # use dma_fence::FenceContext;
     /// let context = FenceContext::hardware("gpu", "ring 0");
     /// let render = context.new_fence();
-    /// render.fence().on_signal_detached(|signal| println!("show it: {:?}", signal.result))?;
+    /// let flip = render.fence().on_signal_detached(|signal| println!("show it: {:?}", signal.result));
+    /// assert!(flip.is_ok(), "it is pending");
     /// render.signal(Ok(()));
-    /// # Ok::<(), dma_fence::Outcome>(())
     /// ```
     ///
     /// # Errors
