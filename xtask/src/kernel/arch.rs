@@ -65,7 +65,8 @@ impl Arch {
             }
             Arch::X86 => {
                 let mut command = Command::new("qemu-system-x86_64");
-                // Emulated even where there is hardware for it: the same everywhere.
+                // Emulated even where there is hardware for it: the same everywhere. Its CPUs have a thread each:
+                // in turns, as the rig's, they would never meet in a race.
                 command.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "2G"]);
                 command.args(["-smp", &cpus.to_string(), "-nographic", "-no-reboot", "-kernel"]);
                 command
