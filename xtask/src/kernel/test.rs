@@ -173,3 +173,46 @@ fn excuse(outcome: &mut Outcome) {
         outcome.verdict = Verdict::Skipped(why);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn with(filter: &[&str]) -> Args {
+        Line::parse_from([&["test"], filter].concat()).args
+    }
+
+    #[test]
+    fn a_filter_is_of_one_part() {
+        let parts = || PARTS.into_iter().chain(["suites"]);
+        assert!(parts().all(|part| with(&[]).wants(part)));
+        for (filter, part) in [
+            ("object", "object"),
+            ("drivers.xe", "drivers"),
+            ("programs", "programs"),
+            ("dma-*", "suites"),
+            ("dma-buf-fence.test_stub", "suites"),
+        ] {
+            let args = with(&["--filter", filter]);
+            assert!(parts().all(|other| args.wants(other) == (other == part)), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_filter_names_a_part_or_one_test_of_it() {
+        let selects = |filter: &[&str], test| with(filter).selects(test);
+        assert!(selects(&[], "drivers::xe"));
+        assert!(selects(&["--filter", "drivers"], "drivers::xe"));
+        assert!(selects(&["--filter", "drivers.xe"], "drivers::xe"));
+        assert!(!selects(&["--filter", "drivers.xe"], "drivers::i915"));
+        assert!(!selects(&["--filter", "dma-*"], "object::it_cannot_panic"));
+    }
+}
