@@ -51,9 +51,19 @@ impl Arch {
         }
     }
 
-    /// Starts what was built in `dir`. It has no disk, runs its tests, and ends.
-    pub(super) fn command(self, dir: &Path, cpus: u32, options: &str) -> Command {
-        let options = format!("{options} kunit_shutdown={}", self.end());
+    /// How many kernels may run side by side.
+    pub(super) fn kernels_at_once(self) -> usize {
+        match self {
+            // Each waits for its timer most of the time.
+            Arch::Um => usize::MAX,
+            // The emulator never waits.
+            Arch::X86 => 1,
+        }
+    }
+
+    /// Starts what was built in `dir`. It has no disk, runs the suites that match, and ends.
+    pub(super) fn command(self, dir: &Path, cpus: u32, suites: &str) -> Command {
+        let options = format!("kunit.filter_glob={suites} kunit_shutdown={}", self.end());
         match self {
             Arch::Um => {
                 let mut command = Command::new(dir.join(self.image()));
