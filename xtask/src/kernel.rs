@@ -43,10 +43,6 @@ enum Verb {
     Test(test::Args),
     /// Measure the array beside the kernel's own, in one kernel, and write kernel/RESULTS.md
     Bench(bench::Args),
-    /// Compile the drivers that make arrays, i915 and xe, on the changed header
-    ///
-    /// It takes a quarter of an hour or more the first time.
-    Drivers(drivers::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result {
@@ -58,6 +54,5 @@ pub(crate) fn run(args: &Args) -> Result {
         }
         Verb::Test(args) => test::run(args),
         Verb::Bench(args) => bench::run(args),
-        Verb::Drivers(args) => drivers::run(args),
     }
 }

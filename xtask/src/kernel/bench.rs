@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args) -> Result {
     let arch = Arch::Um;
     build::build(&made.tree, &dir, arch, include_str!("bench/um.config"), &[arch.target()])?;
     let log = dir.join("console.log");
-    let kernel = arch.command(&dir, 2, "kunit.filter_glob=bench-*");
+    let kernel = arch.command(&dir, 2, "bench-*");
     outcome::report(&guest::run(kernel, "um, 2 CPUs", LIMIT, &log)?)?;
 
     let console = fs::read_to_string(&log).map_err(at(&log))?;

@@ -18,7 +18,7 @@ pub(super) fn build(
     make(tree, dir, arch, targets)
 }
 
-fn configure(tree: &Path, dir: &Path, arch: Arch, configuration: &str) -> Result {
+pub(super) fn configure(tree: &Path, dir: &Path, arch: Arch, configuration: &str) -> Result {
     let wanted = dir.join("wanted.config");
     let config = dir.join(".config");
     let is_wanted = |path: &Path| fs::read_to_string(path).is_ok_and(|text| text == configuration);
@@ -42,7 +42,7 @@ fn lost<'a>(wanted: &'a str, got: &str) -> Vec<&'a str> {
     wanted.lines().filter(|line| line.starts_with("CONFIG_") && !is_on(line)).collect()
 }
 
-fn make(tree: &Path, dir: &Path, arch: Arch, targets: &[&str]) -> Result {
+pub(super) fn make(tree: &Path, dir: &Path, arch: Arch, targets: &[&str]) -> Result {
     let jobs = thread::available_parallelism().map_or(1, usize::from);
     let mut make = Command::new("nice");
     make.current_dir(tree).args(["-n", "5", "make", "--silent", &format!("-j{jobs}")]);

@@ -61,15 +61,15 @@ const BENCH_OBJECTS: &str = "\nobj-$(CONFIG_DMABUF_KUNIT_TEST) += dma-fence-arra
 
 /// Puts the parts into `tree`, which may have them already, by editing what `source` has. They may be the same.
 ///
-/// With an object the kernel's array gives way to the algorithm that is in it.
+/// With an object the kernel's array gives way to the algorithm that is in it. Nothing is written unless all of
+/// it can be.
 pub(super) fn apply(source: &Path, tree: &Path, object: Option<&Path>) -> Result {
+    let edits = edits(source, object.is_some())?;
     if object.is_some() {
         keep_theirs(source, tree)?;
     }
-    for file in EDITED {
-        let path = source.join(file);
-        let text = fs::read_to_string(&path).map_err(at(&path))?;
-        put(&tree.join(file), edited(file, &text, object.is_some())?.as_bytes())?;
+    for (file, text) in edits {
+        put(&tree.join(file), text.as_bytes())?;
     }
     let (ours, theirs) = (shell::root().join("kernel"), tree.join(DIRECTORY));
     copy_all(&ours.join("kunit"), &theirs.join("dma-fence-array-kunit"))?;
@@ -83,6 +83,16 @@ pub(super) fn apply(source: &Path, tree: &Path, object: Option<&Path>) -> Result
         }
         None => copy(&source.join(REPLACED), &tree.join(REPLACED)),
     }
+}
+
+/// What becomes of each file.
+fn edits(source: &Path, ours: bool) -> Result<Vec<(&'static str, String)>> {
+    let edit = |file| {
+        let path = source.join(file);
+        let text = fs::read_to_string(&path).map_err(at(&path))?;
+        Ok((file, edited(file, &text, ours)?))
+    };
+    EDITED.into_iter().map(edit).collect()
 }
 
 /// A copy of the kernel's own array under other names, to measure ours beside it.
@@ -125,6 +135,12 @@ fn renamed(text: &str) -> String {
 /// Whether a file of the kernel's is another one afterwards.
 pub(super) fn is_edited(file: &Path) -> bool {
     EDITED.iter().chain([&REPLACED]).any(|edited| file == Path::new(edited))
+}
+
+/// Whether it is in the place of what is put there, which no source has.
+pub(super) fn is_ours(file: &Path) -> bool {
+    let name = file.strip_prefix(DIRECTORY).ok().and_then(Path::to_str);
+    name.is_some_and(|name| name.starts_with("dma-fence-array"))
 }
 
 /// What is to become of a file of the kernel's.
@@ -194,6 +210,8 @@ fn put(path: &Path, content: &[u8]) -> Result {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     const CHANGE: Change = Change { file: "a.h", from: "int a;\n", to: "long b;\n" };
@@ -205,6 +223,53 @@ mod tests {
         assert_eq!(replaced(&edited, &CHANGE).unwrap(), edited);
         assert!(replaced("int c;\n", &CHANGE).is_err());
         assert!(replaced("int a;\nint a;\n", &CHANGE).is_err());
+    }
+
+    /// A tree with no more in it than what is edited.
+    fn tree(test: &str) -> PathBuf {
+        let tree = std::env::temp_dir().join(format!("edit-{test}-{}", std::process::id()));
+        for file in EDITED.iter().chain([&REPLACED]) {
+            let known = CHANGES.iter().filter(|change| change.file == *file);
+            let path = tree.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, known.map(|change| change.from).collect::<String>()).unwrap();
+        }
+        fs::write(tree.join("object"), "object").unwrap();
+        tree
+    }
+
+    fn content(tree: &Path) -> BTreeMap<PathBuf, String> {
+        let entries = fs::read_dir(tree).unwrap().map(|entry| entry.unwrap().path());
+        let of = |path: PathBuf| match path.is_dir() {
+            true => content(&path),
+            false => BTreeMap::from([(path.clone(), fs::read_to_string(&path).unwrap())]),
+        };
+        entries.flat_map(of).collect()
+    }
+
+    #[test]
+    fn applying_again_changes_nothing() {
+        let tree = tree("again");
+        let apply = || apply(&tree, &tree, Some(&tree.join("object")));
+        apply().unwrap();
+        let once = content(&tree);
+        assert!(once[&tree.join(HEADER)].contains("struct dma_fence_cb callback;"));
+        assert!(!once.contains_key(&tree.join(REPLACED)));
+        apply().unwrap();
+        assert_eq!(content(&tree), once);
+        fs::remove_dir_all(&tree).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_written_unless_all_of_it_can_be() {
+        let tree = tree("nothing");
+        // The file that is edited last.
+        fs::write(tree.join(XE), "another kernel").unwrap();
+        let before = content(&tree);
+        let error = apply(&tree, &tree, Some(&tree.join("object"))).unwrap_err();
+        assert!(error.contains(XE), "{error}");
+        assert_eq!(content(&tree), before);
+        fs::remove_dir_all(&tree).unwrap();
     }
 
     #[test]

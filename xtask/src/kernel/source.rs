@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
     process::Command,
     time::SystemTime,
 };
@@ -25,19 +25,35 @@ pub(super) struct Source {
 
 /// What is in the cache, and fetched if nothing is; or a directory, or an archive of one.
 pub(super) fn get(given: Option<&Path>, cache: &Path) -> Result<Source> {
-    let dir = match given {
-        None => match newest_in(cache) {
-            Some(dir) => dir,
-            None => fetch(cache)?,
-        },
-        Some(path) if path.is_dir() => path::absolute(path).map_err(at(path))?,
-        Some(archive) => unpacked(archive, cache)?,
-    };
-    if !dir.join("drivers/dma-buf").is_dir() {
-        return Err(format!("{} has no kernel's sources in it", dir.display()));
+    match given {
+        None => newest_in(cache).map_or_else(|| fetch(cache), Ok).map(in_cache),
+        Some(path) => {
+            taken(path, cache).map_err(|error| format!("--source {}: {error}", path.display()))
+        }
     }
-    let name = dir.file_name().map_or("given".into(), |name| name.to_string_lossy().into_owned());
+}
+
+fn in_cache(dir: PathBuf) -> Source {
+    let name = dir.file_name().expect("it is in the cache").to_string_lossy().into_owned();
+    Source { dir, name }
+}
+
+fn taken(path: &Path, cache: &Path) -> Result<Source> {
+    if !path.is_dir() {
+        return unpacked(path, cache).map(in_cache);
+    }
+    let dir = path.canonicalize().map_err(at(path))?;
+    check(&dir)?;
+    // Directories of one name are not one kernel.
+    let name = dir.to_string_lossy().trim_start_matches('/').replace('/', "-");
     Ok(Source { dir, name })
+}
+
+fn check(dir: &Path) -> Result {
+    match dir.join("drivers/dma-buf").is_dir() {
+        true => Ok(()),
+        false => Err("these are no sources of a kernel: they have no drivers/dma-buf".into()),
+    }
 }
 
 fn newest_in(cache: &Path) -> Option<PathBuf> {
@@ -81,11 +97,112 @@ fn unpacked(archive: &Path, cache: &Path) -> Result<PathBuf> {
 /// It gets its name when it is complete.
 fn unpack(archive: &Path, dir: &Path) -> Result {
     eprintln!("unpacking {}", archive.display());
-    let incomplete = dir.with_extension("incomplete");
+    let mut incomplete = dir.to_owned().into_os_string();
+    incomplete.push(".incomplete");
+    let incomplete = PathBuf::from(incomplete);
     let _ = fs::remove_dir_all(&incomplete);
-    fs::create_dir_all(&incomplete).map_err(at(&incomplete))?;
+    match extract(archive, &incomplete).and_then(|()| check(&incomplete)) {
+        Ok(()) => fs::rename(&incomplete, dir).map_err(at(dir)),
+        Err(error) => {
+            let _ = fs::remove_dir_all(&incomplete);
+            Err(error)
+        }
+    }
+}
+
+fn extract(archive: &Path, dir: &Path) -> Result {
+    fs::create_dir_all(dir).map_err(at(dir))?;
     let mut tar = Command::new("tar");
     tar.args(["--extract", "--strip-components", "1", "--file"]).arg(archive);
-    shell::run(tar.arg("--directory").arg(&incomplete))?;
-    fs::rename(&incomplete, dir).map_err(at(dir))
+    shell::run(tar.arg("--directory").arg(dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory of its own for a test.
+    fn home(test: &str) -> PathBuf {
+        let home = std::env::temp_dir().join(format!("source-{test}-{}", std::process::id()));
+        fs::create_dir_all(home.join("cache")).unwrap();
+        home
+    }
+
+    fn archive(home: &Path, inner: &str) -> PathBuf {
+        fs::create_dir_all(home.join("linux").join(inner)).unwrap();
+        fs::write(home.join("linux/file"), [7; 20_000]).unwrap();
+        let archive = home.join("linux-7.3.tar");
+        let mut tar = Command::new("tar");
+        tar.arg("--directory").arg(home).arg("--create").arg("--file").args([&archive]);
+        shell::run(tar.arg("linux")).unwrap();
+        archive
+    }
+
+    fn refusal(home: &Path, given: &Path) -> String {
+        let cache = home.join("cache");
+        let error = get(Some(given), &cache).err().expect("it is refused");
+        assert_eq!(fs::read_dir(&cache).unwrap().count(), 0, "{error}");
+        fs::remove_dir_all(home).unwrap();
+        error
+    }
+
+    #[test]
+    fn an_archive_is_unpacked_once() {
+        let home = home("archive");
+        let archive = archive(&home, "drivers/dma-buf");
+        let source = get(Some(&archive), &home.join("cache")).unwrap();
+        fs::remove_file(source.dir.join("file")).unwrap();
+        let again = get(Some(&archive), &home.join("cache")).unwrap();
+        assert_eq!((&again.dir, &again.name), (&source.dir, &source.name));
+        assert!(!again.dir.join("file").exists());
+        fs::remove_dir_all(&home).unwrap();
+    }
+
+    #[test]
+    fn half_an_archive_leaves_nothing() {
+        let home = home("half");
+        let archive = archive(&home, "drivers/dma-buf");
+        let whole = fs::read(&archive).unwrap();
+        fs::write(&archive, &whole[..whole.len() / 2]).unwrap();
+        assert!(refusal(&home, &archive).starts_with("--source"));
+    }
+
+    #[test]
+    fn what_is_no_kernel_leaves_nothing() {
+        let other = home("other");
+        let archive = archive(&other, "src");
+        assert!(refusal(&other, &archive).contains("no drivers/dma-buf"));
+        let text = home("text");
+        fs::write(text.join("linux.tar"), "no archive").unwrap();
+        assert!(refusal(&text, &text.join("linux.tar")).contains("tar --extract"));
+        let missing = home("missing");
+        assert!(refusal(&missing, &missing.join("linux.tar")).contains("No such file"));
+        let directory = home("directory");
+        assert!(refusal(&directory, &directory.clone()).contains("no drivers/dma-buf"));
+    }
+
+    #[test]
+    fn directories_of_one_name_are_told_apart() {
+        let home = home("names");
+        let cache = home.join("cache");
+        let names = ["a/linux", "b/linux"].map(|dir| {
+            fs::create_dir_all(home.join(dir).join("drivers/dma-buf")).unwrap();
+            get(Some(&home.join(dir)), &cache).unwrap().name
+        });
+        assert_ne!(names[0], names[1]);
+        fs::remove_dir_all(&home).unwrap();
+    }
+
+    #[test]
+    fn a_cache_without_sources_has_none() {
+        let home = home("none");
+        for dir in ["builds", "trees", "given-linux-7"] {
+            fs::create_dir_all(home.join("cache").join(dir)).unwrap();
+        }
+        assert_eq!(newest_in(&home.join("cache")), None);
+        let kernel = home.join("cache/linux-source-7.3");
+        fs::create_dir(&kernel).unwrap();
+        assert_eq!(newest_in(&home.join("cache")), Some(kernel));
+        fs::remove_dir_all(&home).unwrap();
+    }
 }

@@ -34,7 +34,8 @@ pub(crate) enum Kernel {
     Stock,
     /// `cargo xtask rig --kernel-source`
     Source,
-    /// `cargo xtask kernel test`: they are tests of the kernel's, `suite::case`.
+    /// `cargo xtask kernel test`: they are tests of the kernel's, `suite::case`, or of what is
+    /// compiled beside it, `object::check` and `drivers::driver`.
     Array,
 }
 

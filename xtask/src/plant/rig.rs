@@ -40,6 +40,10 @@ fn run(on: Kernel, test: &str) -> Result<Command> {
         // KUnit knows it by another name.
         Kernel::Array => cargo.args(["kernel", "test", "--filter", &test.replace("::", ".")]),
     };
+    // Drivers are those of a PC.
+    if test.starts_with("drivers::") {
+        cargo.args(["--arch", "x86"]);
+    }
     let cache = match on {
         Kernel::Stock | Kernel::Source => rig::default_cache()?,
         Kernel::Array => kernel::default_cache()?,

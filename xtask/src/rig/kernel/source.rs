@@ -74,8 +74,9 @@ pub(crate) fn newest(packages: &[String]) -> Result<String> {
         let numbers = package.strip_prefix("linux-source-")?.split('.');
         numbers.map(|number| number.parse().ok()).collect()
     };
-    let newest = packages.iter().max_by_key(|package| version(package));
-    newest.cloned().ok_or_else(|| format!("{NEWER} has no source of a kernel"))
+    let named = packages.iter().filter_map(|package| Some((version(package)?, package)));
+    let newest = named.max().map(|(_, package)| package.clone());
+    newest.ok_or_else(|| format!("{NEWER} has no source of a kernel"))
 }
 
 /// Unpacks the sources, and builds the image.
@@ -118,7 +119,7 @@ mod tests {
     fn versions_are_numbers() {
         let packages = ["linux-source-7.9", "linux-source-7.10", "linux-source-6.12"];
         assert_eq!(newest(&packages.map(String::from)).unwrap(), "linux-source-7.10");
-        assert!(newest(&[]).is_err());
+        assert!(newest(&["builds", "linux-source-7.11.incomplete"].map(String::from)).is_err());
     }
 
     #[test]
