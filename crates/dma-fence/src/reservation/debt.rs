@@ -42,7 +42,9 @@
 use super::grow::GrowList;
 use crate::shared::Shared;
 use crate::sync::{AtomicPtr, Backoff, Ordering, fence, fence_after_rmw};
+use core::mem::{ManuallyDrop, forget, replace};
 use core::ptr::{self, NonNull};
+use core::slice;
 
 /// Pages that an object brings along: readers that are between two instructions at once.
 const INLINE: usize = if cfg!(loom) { 1 } else { 2 };
@@ -97,7 +99,9 @@ impl<T> Line<T> {
                 // Of two handles of one value one is enough.
                 in_hand = before.filter(|before| before.as_raw().addr().get() != address);
             } else {
+                let again = LetGo(slice::from_ref(self));
                 drop(handle);
+                forget(again);
             }
             if in_hand.is_none() {
                 fence(Ordering::SeqCst);
@@ -156,11 +160,7 @@ impl<T> Page<T> {
     /// Lets go of what is parked and not owed for.
     #[cold]
     fn let_go(&self) {
-        for line in &self.0 {
-            if let Some(handle) = line.unpark() {
-                line.let_go(handle);
-            }
-        }
+        drop(LetGo(&self.0));
     }
 
     /// Parks a handle at every line that owes for `held`.
@@ -171,6 +171,23 @@ impl<T> Page<T> {
             let address = held.as_raw().addr().get();
             let owing = self.0.iter().filter(|line| line.owes_for(address));
             owing.for_each(|line| line.let_go(held.clone()));
+        }
+    }
+}
+
+/// Lets go of what is parked at these lines and not owed for, also if one of the drops panics.
+struct LetGo<'a, T>(&'a [Line<T>]);
+
+impl<T> Drop for LetGo<'_, T> {
+    fn drop(&mut self) {
+        fence(Ordering::SeqCst);
+        while let Some((line, others)) = self.0.split_first() {
+            self.0 = others;
+            if let Some(handle) = line.unpark() {
+                let rest = LetGo(others);
+                line.let_go(handle);
+                forget(rest);
+            }
         }
     }
 }
@@ -231,6 +248,15 @@ impl<T> Debts<T> {
         self.more.push(block).ok().map(|pages| &pages[0])
     }
 
+    /// Pays every reader, and drops. If the drop of something else that was parked panics meanwhile, this one is
+    /// leaked: somebody may not have been paid.
+    #[inline]
+    fn settle(&self, value: Shared<T>) {
+        let value = ManuallyDrop::new(value);
+        self.pay(&value);
+        drop(ManuallyDrop::into_inner(value));
+    }
+
     /// Pays every reader that owes for `held`, which left its slot before a fence that came before this.
     #[inline]
     fn pay(&self, held: &Shared<T>) {
@@ -257,16 +283,16 @@ impl<'a, T> Left<'a, T> {
     /// Takes what has left its slot; lets go of what came before.
     #[inline]
     pub(super) fn put(&mut self, value: Option<Shared<T>>) {
-        if self.value.is_some() {
-            self.let_go();
+        // Here before the other is dropped, which may panic: then it is this one's turn in our drop.
+        if let Some(before) = replace(&mut self.value, value) {
+            self.let_go(before);
         }
-        self.value = value;
     }
 
     #[cold]
-    fn let_go(&mut self) {
+    fn let_go(&self, value: Shared<T>) {
         fence(Ordering::SeqCst);
-        self.value.take().inspect(|value| self.debts.pay(value));
+        self.debts.settle(value);
     }
 }
 
@@ -275,7 +301,7 @@ impl<T> Drop for Left<'_, T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
             fence_after_rmw();
-            self.debts.pay(&value);
+            self.debts.settle(value);
         }
     }
 }
@@ -304,7 +330,8 @@ impl<'a, T> Debt<'a, T> {
         for (line, other) in (1..).zip(others) {
             other.owes.store(of_line(line), Ordering::Release);
         }
-        first.owes.swap(value, Ordering::Release);
+        // AcqRel and not Release, or a compiler may make a plain store of it, and the fence has nothing to follow.
+        first.owes.swap(value, Ordering::AcqRel);
         fence_after_rmw();
     }
 
@@ -324,7 +351,8 @@ impl<T> Drop for Debt<'_, T> {
                 line.owes.store(ptr::null_mut(), Ordering::Release);
             }
         }
-        first.owes.swap(ptr::null_mut(), Ordering::Release);
+        // AcqRel: as above.
+        first.owes.swap(ptr::null_mut(), Ordering::AcqRel);
         fence_after_rmw();
         if first.has_parked() || self.has_others && self.page.has_parked() {
             self.page.let_go();

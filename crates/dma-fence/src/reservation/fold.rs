@@ -2,7 +2,7 @@
 //!
 //! User code runs meanwhile, that of who folds and that of hooks. It may do what it likes: nobody waits for a debt
 //! to be settled. RESV-MOMENT: as in an [iteration](super::ReservationIter), what is told comes from one pass that
-//! nothing came in between, or from the second of two that met the same change.
+//! nothing came in between.
 
 use super::Usage;
 use super::iter::ReservationIter;
@@ -21,17 +21,14 @@ pub(super) fn fold<B, R>(
     mut f: impl FnMut(B, &Fence, Usage) -> ControlFlow<R, B>,
 ) -> ControlFlow<R, B> {
     let mut pass = Pass::new(table);
-    let mut is_whole = !pass.met_a_change();
     loop {
         match pass.fold(wanted, init(), &mut f) {
-            Ok(result) if is_whole => return ControlFlow::Continue(result),
+            Ok(result) if pass.is_whole() => return ControlFlow::Continue(result),
             Ok(_) | Err(Interrupted::Disturbed) => {}
             Err(Interrupted::Stopped(result)) => return ControlFlow::Break(result),
             Err(Interrupted::NoMemory) => return with_handles(table, wanted, init, f),
         }
-        let again = pass.again();
-        is_whole = !again.met_a_change() || again.repeats(&pass);
-        pass = again;
+        pass = pass.again();
     }
 }
 

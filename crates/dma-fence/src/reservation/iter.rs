@@ -14,8 +14,7 @@ use core::iter::FusedIterator;
 ///
 /// # Context
 /// Takes no lock, and nobody waits for it or is waited for, however slowly it is used. Allocates nothing,
-/// unless more than two readers are at the same time between seeing a fence and counting their handle of
-/// it. Only changes make it start over.
+/// unless other readers are at the same time between seeing a fence and counting their handle of it, or fold. Only changes make it start over.
 ///
 /// ```
 /// use dma_fence::{FenceContext, ReservationObject, Usage};
@@ -47,15 +46,13 @@ pub struct ReservationIter<'a> {
     usage: Usage,
     /// None once all has been seen.
     pass: Option<Pass<'a>>,
-    /// The pass was finished once, and is made again to be sure of its moment.
-    confirming: bool,
     restarted: bool,
 }
 
 impl<'a> ReservationIter<'a> {
     pub(super) fn over(table: &'a Table, usage: Usage) -> Self {
         let pass = Some(Pass::new(table));
-        ReservationIter { usage, pass, confirming: false, restarted: false }
+        ReservationIter { usage, pass, restarted: false }
     }
 
     /// Did the iteration start over just before the item that came last, or before the end?
@@ -65,10 +62,7 @@ impl<'a> ReservationIter<'a> {
     }
 }
 
-/// RESV-MOMENT: an even count says that nothing changed in the whole pass. An odd one says that one slot may
-/// have changed somewhere in it, which is a moment's content all the same; but who asks the fences on
-/// the way, as `is_signaled` does, would put together answers of before and after. So the pass is made twice
-/// then: either the change came before the second one began, or the first one was over without it.
+/// RESV-MOMENT: whatever came in between, to the end of the pass, starts it over.
 impl Iterator for ReservationIter<'_> {
     type Item = (Fence, Usage);
 
@@ -85,15 +79,13 @@ impl Iterator for ReservationIter<'_> {
             let current = pass.is_current();
             match item {
                 Some(item) if current => return Some(item),
-                None if current && (self.confirming || !pass.met_a_change()) => {
+                None if pass.is_whole() => {
                     self.pass = None;
                     return None;
                 }
                 _ => {}
             }
-            let again = pass.again();
-            self.confirming = again.repeats(pass);
-            self.pass = Some(again);
+            self.pass = Some(pass.again());
             self.restarted = true;
         }
     }

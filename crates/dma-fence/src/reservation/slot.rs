@@ -19,7 +19,7 @@
 #![allow(unsafe_code)]
 
 use super::Usage;
-use super::debt::{Debt, Debts, LINES, Left};
+use super::debt::{Debt, Debts, LINES};
 use crate::shared::Shared;
 use crate::sync::{AtomicPtr, Ordering};
 use core::mem::ManuallyDrop;
@@ -137,17 +137,23 @@ impl<T> Slot<T> {
         let _ = self.0.compare_exchange(word, marked, Ordering::Release, Ordering::Relaxed);
     }
 
-    /// Puts something in, or nothing; what was here before goes to `left`.
+    /// Puts something in, or nothing. What was here before is for [`Left`](super::debt::Left).
     ///
     /// # Safety
     /// The caller has the update lock.
     #[inline]
-    pub(super) unsafe fn replace(&self, new: Option<(Shared<T>, Usage)>, left: &mut Left<'_, T>) {
+    #[must_use = "readers may owe for it"]
+    pub(super) unsafe fn replace(&self, new: Option<(Shared<T>, Usage)>) -> Option<Shared<T>> {
         let new = new.map_or(empty(), |(value, usage)| word(value.into_raw(), usage));
         // Not a swap, which is dear: nobody else changes what is here but for the mark.
         let old = self.0.load(Ordering::Relaxed);
         self.0.store(new, Ordering::Release);
-        left.put(owned(old));
+        owned(old)
+    }
+
+    /// What tells it from what was here before a change. To mark it is none.
+    pub(super) fn content(&self) -> usize {
+        self.0.load(Ordering::Relaxed).addr() & !SIGNALED
     }
 
     /// What is here, without a count of one's own.
@@ -350,7 +356,7 @@ mod model {
             let mut left = unsafe { Left::new(&self.debts) };
             let _update = self.update.lock().unwrap();
             // SAFETY: We have the lock.
-            unsafe { self.slot.replace(new, &mut left) }
+            left.put(unsafe { self.slot.replace(new) });
         }
         fn read(&self) -> Option<u64> {
             Some(self.slot.get(ALL, &self.debts)?.0.read())
@@ -411,7 +417,7 @@ mod model {
             let mut put = |index: usize, number| {
                 let new = Some((Watched::shared(number), Usage::Write));
                 // SAFETY: This thread is the only one that changes the slots.
-                unsafe { place.0[index].replace(new, &mut left) };
+                left.put(unsafe { place.0[index].replace(new) });
             };
             (0..number).for_each(|index| put(index, 1 << index));
             let reader = thread::spawn({

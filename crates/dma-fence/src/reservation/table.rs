@@ -8,7 +8,9 @@
 //!
 //! RESV-MOMENT: the count is odd while a slot changes, and every change of one slot is between two
 //! steps of the count. A pass over all slots that begins and ends with the same count has seen the content of
-//! one moment, for there was at most one change, and it was of one slot. If the count was even there was none.
+//! one moment, for there was at most one change, and it was of one slot. If the count was even there was none. If it was
+//! odd the slots' content is added up before and after, which tells whether it came in between: who asks the fences on the
+//! way would put together answers of before and after.
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
@@ -50,6 +52,17 @@ impl Table {
         Table { segments, free: AtomicUsize::new(0), changes, debts }
     }
 
+    /// One number for what all slots have. Who has seen a change, or what came after it, before this, finds it here; and
+    /// who finds it here, sees it after this.
+    #[cold]
+    fn sum(&self) -> usize {
+        fence(Ordering::Acquire);
+        let add = |sum: usize, place: &Place| sum.wrapping_add(place.slot.content());
+        let sum = self.places().fold(0, add);
+        fence(Ordering::Acquire);
+        sum
+    }
+
     fn places(&self) -> Flatten<grow::Iter<'_, Vec<Place>>> {
         self.segments.iter().flatten()
     }
@@ -74,12 +87,21 @@ pub(super) struct Pass<'a> {
     table: &'a Table,
     places: Flatten<grow::Iter<'a, Vec<Place>>>,
     moment: u64,
+    /// Of what the slots had, if one of them was being changed.
+    sum: Option<usize>,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(table: &'a Table) -> Self {
         let moment = table.changes.now();
-        Pass { table, places: table.places(), moment }
+        let sum = (moment % 2 == 1).then(|| table.sum());
+        Pass { table, places: table.places(), moment, sum }
+    }
+
+    /// Has nothing changed from its beginning to now? With the same odd count one slot may have: then the sum is another
+    /// one, for a slot's old fence and its new one are there at the same time, and so at two addresses.
+    pub(super) fn is_whole(&self) -> bool {
+        self.sum.is_none_or(|before| self.table.sum() == before) && self.is_current()
     }
 
     pub(super) fn again(&self) -> Self {
@@ -124,16 +146,6 @@ impl<'a> Pass<'a> {
     #[inline]
     pub(super) fn is_current(&self) -> bool {
         self.table.changes.still(self.moment)
-    }
-
-    /// Was some slot being changed as the pass began?
-    pub(super) fn met_a_change(&self) -> bool {
-        self.moment % 2 == 1
-    }
-
-    /// Has nothing changed between the beginnings of the two?
-    pub(super) fn repeats(&self, earlier: &Self) -> bool {
-        self.moment == earlier.moment
     }
 }
 
@@ -237,8 +249,10 @@ impl<'a> Writer<'a> {
         let new = new.map(|(fence, usage)| (fence.0, usage));
         changes.begin();
         // SAFETY: RESV-WRITER: we have the update lock, and nothing is being peeked at.
-        unsafe { place.slot.replace(new, &mut self.left) };
+        let old = unsafe { place.slot.replace(new) };
         changes.end();
+        // After the change: it drops what left before, and that may panic.
+        self.left.put(old);
     }
 
     /// Before a change: the place is of that context from now on, or of none.
@@ -355,7 +369,7 @@ mod tests {
         // SAFETY: There is one thread only.
         let mut left = unsafe { Left::new(&table.debts) };
         // SAFETY: RESV-WRITER: nobody else knows the table.
-        unsafe { place.slot.replace(Some((new.fence().0, Usage::Write)), &mut left) };
+        left.put(unsafe { place.slot.replace(Some((new.fence().0, Usage::Write))) });
     }
 
     #[test]
@@ -398,17 +412,18 @@ mod tests {
     }
 
     #[test]
-    fn the_second_pass_starts_over_when_the_change_ends_and_not_again_when_it_does_not() {
-        for ends in [false, true] {
+    fn a_pass_beside_a_change_starts_over_when_it_comes_and_not_when_it_does_not() {
+        for (comes, ends) in [(false, false), (true, false), (true, true)] {
             let (old, new) = (producer(), producer());
             let table = table_of(&[&old]);
             table.changes.begin();
             let mut iter = iter(&table);
             assert!(iter.next().is_some() && !iter.is_restarted());
-            assert!(iter.next().is_some() && iter.is_restarted());
-            if ends {
+            if comes {
                 swap(&table, 0, &new);
-                table.changes.end();
+                if ends {
+                    table.changes.end();
+                }
                 let (last, _) = iter.next().expect("there was a change");
                 assert!(iter.is_restarted() && last.same_fence(&new.fence()));
             }
@@ -418,22 +433,45 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_begins_as_another_ends_takes_two_passes_of_its_own() {
+    fn a_change_that_begins_as_another_ends_does_not_hide_that_one() {
         let (old, new) = (producer(), producer());
         let table = table_of(&[&old]);
         table.changes.begin();
         let mut iter = iter(&table);
         assert!(iter.next().is_some() && !iter.is_restarted());
-        assert!(iter.next().is_some() && iter.is_restarted());
         swap(&table, 0, &new);
         table.changes.end();
         table.changes.begin();
-        for _ in 0..2 {
-            let (found, _) = iter.next().unwrap();
-            assert!(iter.is_restarted() && found.same_fence(&new.fence()));
-        }
+        let (found, _) = iter.next().unwrap();
+        assert!(iter.is_restarted() && found.same_fence(&new.fence()));
         assert!(iter.next().is_none() && !iter.is_restarted());
         [old, new].into_iter().for_each(|producer| producer.signal(Ok(())));
+    }
+
+    /// What was pending signals only once the change has come: the object never was idle.
+    #[test]
+    fn what_signals_once_the_change_has_come_does_not_make_the_object_idle() {
+        let (signaled, pending, new) = (producer(), producer(), producer());
+        let table = table_of(&[&signaled, &pending]);
+        let first = signaled.fence();
+        signaled.signal(Ok(()));
+        table.changes.begin();
+        let (mut pending, passes) = (Some(pending), core::cell::Cell::new(0));
+        let init = || {
+            passes.set(passes.get() + 1);
+            true
+        };
+        let all_signaled = |all, fence: &Fence, _| {
+            let is_signaled = fence.is_signaled();
+            if fence.same_fence(&first) {
+                swap(&table, 0, &new);
+                pending.take().into_iter().for_each(|pending| pending.signal(Ok(())));
+            }
+            ControlFlow::<(), bool>::Continue(all && is_signaled)
+        };
+        let answer = fold(&table, Wanted::all(Usage::Write), init, all_signaled);
+        assert_eq!((answer, passes.get()), (ControlFlow::Continue(false), 2));
+        new.signal(Ok(()));
     }
 
     #[test]
