@@ -80,16 +80,6 @@ fn a_panic_frees_nothing_that_somebody_looks_at() {
 }
 
 #[test]
-fn a_panic_does_not_leave_a_change_half_way() {
-    let falling = Falling::of(3);
-    falling.panics.store(true, SeqCst);
-    assert!(panic_of(|| falling.take_everything_away()).is_some());
-    let mut begun = 0;
-    falling.object.fold(Usage::Read, || begun += 1, |_, _, _| ());
-    assert_eq!(begun, 1, "nobody is changing it");
-}
-
-#[test]
 fn a_panic_while_a_reader_settles_leaves_nothing_behind() {
     let falling = Falling::of(10);
     let mut is_first = true;

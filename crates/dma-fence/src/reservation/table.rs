@@ -474,6 +474,32 @@ mod tests {
         new.signal(Ok(()));
     }
 
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_drop_that_panics_leaves_no_change_half_way() {
+        struct Falls;
+        impl crate::FenceOps for Falls {}
+        impl Drop for Falls {
+            fn drop(&mut self) {
+                panic!("on purpose");
+            }
+        }
+        let context = FenceContext::software("test", "table");
+        let (_producer, falling) = context.new_observed_fence(alloc::sync::Arc::new(Falls));
+        let other = producer();
+        let table = table_of(&[&other, &other]);
+        let changes = std::panic::AssertUnwindSafe(|| {
+            // SAFETY: RESV-WRITER: nobody else knows the table.
+            let mut writer = unsafe { table.writer() };
+            let place = writer.places().next().unwrap();
+            writer.set(place, Some((falling, Usage::Write)));
+            writer.places().for_each(|place| writer.set(place, None));
+        });
+        assert!(std::panic::catch_unwind(changes).is_err());
+        assert_eq!(table.changes.now() % 2, 0);
+        other.signal(Ok(()));
+    }
+
     #[test]
     fn a_change_in_the_middle_starts_over() {
         let (old, other, new) = (producer(), producer(), producer());
