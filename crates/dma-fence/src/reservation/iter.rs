@@ -14,7 +14,8 @@ use core::iter::FusedIterator;
 ///
 /// # Context
 /// Takes no lock, and nobody waits for it or is waited for, however slowly it is used. Allocates nothing,
-/// unless other readers are at the same time between seeing a fence and counting their handle of it, or fold. Only changes make it start over.
+/// unless other readers are at the same time between seeing a fence and counting their handle of it, or fold. Only
+/// changes make it start over.
 ///
 /// ```
 /// use dma_fence::{FenceContext, ReservationObject, Usage};
