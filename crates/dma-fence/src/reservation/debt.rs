@@ -168,10 +168,16 @@ impl<T> Page<T> {
     fn pay(&self, held: &Shared<T>) {
         let [first, ..] = &self.0;
         if !first.is_free() {
-            let address = held.as_raw().addr().get();
-            let owing = self.0.iter().filter(|line| line.owes_for(address));
-            owing.for_each(|line| line.let_go(held.clone()));
+            self.pay_lines(held);
         }
+    }
+
+    /// Out of line: there are no readers most of the time.
+    #[cold]
+    fn pay_lines(&self, held: &Shared<T>) {
+        let address = held.as_raw().addr().get();
+        let owing = self.0.iter().filter(|line| line.owes_for(address));
+        owing.for_each(|line| line.let_go(held.clone()));
     }
 }
 
