@@ -9,15 +9,18 @@
 //!
 //! - [`grow`]: a list that only grows, so that a reader need not be waited for
 //! - [`debt`]: how a reader uses a fence that a writer may be taking away
-//! - [`slot`]: one fence, its usage and whether it is known to have signaled in one word; how several are looked at
+//! - [`slot`]: one fence, its usage and whether it is known to have signaled in one word
+//! - [`changes`]: the count of changes that tells a reader to start over
+//! - [`several`]: how a reader looks at several slots together
 //! - [`place`]: a slot, and whose fence it has, so that who adds one need not ask them all
-//! - [`table`]: all slots, and the count of their changes that tells a reader to start over
+//! - [`table`]: all slots, and who may change them
 //! - [`fold`]: going through the fences without a handle of each
 //! - [`guard`]: what the holder of the update lock may change
 //!
 //! RESV-DROP: a handle that leaves an object is dropped, and a fence is asked, outside every lock of this
 //! module; the update lock is the user's, who knows what it is held over.
 
+mod changes;
 mod context;
 mod debt;
 mod fold;
@@ -28,6 +31,7 @@ mod lock;
 mod place;
 mod queue;
 mod set;
+mod several;
 mod slot;
 mod table;
 mod view;

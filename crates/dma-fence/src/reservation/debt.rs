@@ -24,7 +24,8 @@
 //!
 //! RESV-DEBT: of the fences of a reader that owes and a writer that looks one is first. If it is the reader's, the
 //! writer sees the debt and parks a handle before it drops its own. If it is the writer's, the reader's second look
-//! at the slot sees that the pointer has gone, and the reader leaves it alone. Whoever has a handle in hand that
+//! at the slot sees that the pointer has gone, or its look at the count that something has changed, and the reader leaves
+//! it alone. Whoever has a handle in hand that
 //! was parked looks whether the line owes for it, and parks it again if so: who parked it had seen that debt, so
 //! he sees that debt, too, or a later line.
 //!

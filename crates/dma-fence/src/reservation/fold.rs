@@ -3,12 +3,15 @@
 //! User code runs meanwhile, that of who folds and that of hooks. It may do what it likes: nobody waits for a debt
 //! to be settled. RESV-MOMENT: as in an [iteration](super::ReservationIter), what is told comes from one pass that
 //! nothing came in between.
+#![allow(unsafe_code)]
 
 use super::Usage;
+use super::changes::Moment;
 use super::iter::ReservationIter;
-use super::slot::{Interrupted, Wanted};
-use super::table::{Pass, Table};
-use crate::fence::Fence;
+use super::several::{self, Interrupted};
+use super::slot::{Seen, Wanted};
+use super::table::{Table, uncounted};
+use crate::fence::{Fence, Inner};
 use core::ops::ControlFlow;
 
 /// Folds what is wanted, from the start again if the object changes. Of fences that are not wanted once they have
@@ -20,19 +23,55 @@ pub(super) fn fold<B, R>(
     mut init: impl FnMut() -> B,
     mut f: impl FnMut(B, &Fence, Usage) -> ControlFlow<R, B>,
 ) -> ControlFlow<R, B> {
-    let mut pass = Pass::new(table);
     loop {
-        match pass.fold(wanted, init(), &mut f) {
-            Ok(result) if pass.is_whole() => return ControlFlow::Continue(result),
-            Ok(_) | Err(Interrupted::Disturbed) => {}
+        let moment = table.now();
+        if moment.is_amid_a_change() {
+            return with_handles(table, wanted, init, f);
+        }
+        match pass(table, moment, wanted, init(), &mut f) {
+            Ok(result) => return ControlFlow::Continue(result),
+            Err(Interrupted::Disturbed) => {}
             Err(Interrupted::Stopped(result)) => return ControlFlow::Break(result),
             Err(Interrupted::NoMemory) => return with_handles(table, wanted, init, f),
         }
-        pass = pass.again();
     }
 }
 
-/// Needs no memory, however many are doing this.
+/// Folds all, if they are of one moment, which is amid no change.
+#[inline]
+fn pass<B, R>(
+    table: &Table,
+    moment: Moment<'_>,
+    wanted: Wanted,
+    init: B,
+    mut f: impl FnMut(B, &Fence, Usage) -> ControlFlow<R, B>,
+) -> Result<B, Interrupted<R>> {
+    let see = |so_far, seen: Seen<'_, Inner>| {
+        // SAFETY: RESV-DEBT: the debt lasts until this returns.
+        let (fence, usage) = unsafe { seen.peek() };
+        let fence = uncounted(fence);
+        let may_have_signaled = || fence.0.lock.load().may_have_signaled();
+        if !wanted.signaled && may_have_signaled() && has_signaled(&fence, seen) {
+            return ControlFlow::Continue(so_far);
+        }
+        f(so_far, &fence, usage)
+    };
+    let (places, debts) = table.several();
+    // SAFETY: RESV-MOMENT: the moment is of this table.
+    unsafe { several::fold(places, wanted, debts, moment, init, see) }
+}
+
+/// Asks it, and marks the slot if it is so. Cold, for it is so once for each fence, and asking a hook is slow.
+#[cold]
+fn has_signaled(fence: &Fence, seen: Seen<'_, Inner>) -> bool {
+    let yes = fence.is_signaled();
+    if yes {
+        seen.mark_signaled();
+    }
+    yes
+}
+
+/// Needs no memory, however many are doing this, and takes its time if something changes.
 #[cold]
 fn with_handles<B, R>(
     table: &Table,

@@ -9,9 +9,9 @@
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
-//! | holder of the update lock | replace: load, store | Relaxed, Release | second look; `still`: the change that it is part of |
-//! | reader | mark: no SIGNALED → SIGNALED | Release | `still`: what came before the signal |
-//! | reader | first look | Relaxed | nothing: an address, a mark or nothing, which the second look or `still` answers for |
+//! | holder of the update lock | replace: load, store | Relaxed, Release | second look; `is_current`: the change that it is part of |
+//! | reader | mark: no SIGNALED → SIGNALED | Release | `is_current`: what came before the signal |
+//! | reader | first look | Relaxed | nothing: an address, a mark or nothing, which the second look or `is_current` answers for |
 //! | reader | second look | Acquire | replace: the fence, also over marks, which are read-modify-writes |
 //! | holder of the update lock | peek | Relaxed | nothing: the update lock |
 //!
@@ -19,7 +19,7 @@
 #![allow(unsafe_code)]
 
 use super::Usage;
-use super::debt::{Debt, Debts, LINES};
+use super::debt::{Debt, Debts};
 use crate::shared::Shared;
 use crate::sync::{AtomicPtr, Ordering};
 use core::mem::ManuallyDrop;
@@ -27,7 +27,7 @@ use core::ptr::{self, NonNull};
 
 const USAGE: usize = 0b11;
 /// The fence is known to have signaled.
-const SIGNALED: usize = 0b100;
+pub(super) const SIGNALED: usize = 0b100;
 /// Points to nothing, and says what is asked for last: who looks for something passes over it with the same question
 /// as over others, unless everything is wanted.
 const EMPTY: usize = SIGNALED | Usage::Bookkeep as usize;
@@ -53,7 +53,7 @@ impl Wanted {
 
     /// It may be nothing, though.
     #[inline]
-    fn includes<T>(self, word: *mut T) -> bool {
+    pub(super) fn includes<T>(self, word: *mut T) -> bool {
         // A mark is more than any usage.
         let bits = if self.signaled { USAGE } else { USAGE | SIGNALED };
         word.addr() & bits <= self.last as usize
@@ -70,6 +70,11 @@ fn empty<T>() -> *mut T {
 #[inline]
 fn value<T>(word: *mut T) -> *mut T {
     word.map_addr(|addr| addr & !(USAGE | SIGNALED))
+}
+
+#[inline]
+pub(super) fn is_nothing<T>(word: *mut T) -> bool {
+    value(word).is_null()
 }
 
 #[inline]
@@ -99,12 +104,12 @@ impl<T> Slot<T> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        value(self.0.load(Ordering::Relaxed)).is_null()
+        is_nothing(self.0.load(Ordering::Relaxed))
     }
 
     /// What is here: an address that is not good for anything yet.
     #[inline]
-    fn first_look(&self) -> *mut T {
+    pub(super) fn first_look(&self) -> *mut T {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -117,12 +122,22 @@ impl<T> Slot<T> {
         is_owed.then_some(Seen { slot: self, word, _debt: debt })
     }
 
+    /// What is here, as who owes for it knows.
+    ///
+    /// # Safety
+    /// It points to something, which was here, but for a mark, and who has taken it away looks at the debts after this one
+    /// was incurred.
+    #[inline]
+    pub(super) unsafe fn seen<'a>(&'a self, word: *mut T, debt: &'a Debt<'_, T>) -> Seen<'a, T> {
+        Seen { slot: self, word, _debt: debt }
+    }
+
     /// A handle of what is here, if it is wanted.
     #[inline]
     pub(super) fn get(&self, wanted: Wanted, debts: &Debts<T>) -> Option<(Shared<T>, Usage)> {
         loop {
             let word = self.first_look();
-            if !wanted.includes(word) || value(word).is_null() {
+            if !wanted.includes(word) || is_nothing(word) {
                 return None;
             }
             if let Some(seen) = self.second_look(word, &debts.owe(word)) {
@@ -188,11 +203,6 @@ pub(super) struct Seen<'a, T> {
 }
 
 impl<T> Seen<'_, T> {
-    #[inline]
-    fn is_nothing(&self) -> bool {
-        value(self.word).is_null()
-    }
-
     /// It has signaled, as the caller has seen: nobody has to ask it again while it is here.
     #[inline]
     pub(super) fn mark_signaled(&self) {
@@ -219,86 +229,10 @@ impl<T> Seen<'_, T> {
     }
 }
 
-/// Why not all slots were seen.
-pub(super) enum Interrupted<R> {
-    /// By who sees them.
-    Stopped(R),
-    /// Something came or went under our eyes.
-    Disturbed,
-    /// There is none to write down in what is owed for.
-    NoMemory,
-}
-
-/// The slots from the first one on that has what is wanted, and what it has; it may be nothing.
-#[inline]
-fn skip<T, P: AsRef<Slot<T>>>(mut slots: &[P], wanted: Wanted) -> Option<(*mut T, &[P])> {
-    let word = |slot: &P| slot.as_ref().first_look();
-    if !wanted.signaled {
-        // Of a buffer that is in use most have signaled: several with one question.
-        while let Some((four, others)) = slots.split_first_chunk::<4>() {
-            if four.iter().fold(SIGNALED, |all, slot| all & word(slot).addr()) == 0 {
-                break;
-            }
-            slots = others;
-        }
-    }
-    while let Some((slot, others)) = slots.split_first() {
-        let word = word(slot);
-        if wanted.includes(word) {
-            return Some((word, slots));
-        }
-        slots = others;
-    }
-    None
-}
-
-/// Sees what is wanted of the slots in turn, without a count of any: with one debt for the first of them, and
-/// then for several together. Who stops at the first owes for no others. Once that is not current it is disturbed.
-#[inline]
-pub(super) fn fold<'a, T: 'a, P: AsRef<Slot<T>> + 'a, B, R>(
-    segments: impl Iterator<Item = &'a [P]>,
-    wanted: Wanted,
-    debts: &Debts<T>,
-    is_current: impl Fn() -> bool,
-    mut so_far: B,
-    mut see: impl FnMut(B, Seen<'_, T>) -> Result<B, Interrupted<R>>,
-) -> Result<B, Interrupted<R>> {
-    let mut debt: Option<Debt<'_, T>> = None;
-    for mut slots in segments {
-        while let Some((first, from_it)) = skip(slots, wanted) {
-            let together = if debt.is_some() { LINES } else { 1 };
-            let (these, others) = from_it.split_at(together.min(from_it.len()));
-            let debt: &Debt<'_, T> = match &mut debt {
-                Some(debt) => {
-                    // Whatever they have: to owe in vain is cheaper than to tell.
-                    let look = |slot: &P| slot.as_ref().first_look();
-                    debt.owe_next(first, |line| these.get(line).map_or(ptr::null_mut(), look));
-                    debt
-                }
-                None => debt.insert(debts.owe_long(first).ok_or(Interrupted::NoMemory)?),
-            };
-            if !is_current() {
-                return Err(Interrupted::Disturbed);
-            }
-            for (slot, word) in these.iter().zip(debt.owed()) {
-                if wanted.includes(word) {
-                    let seen = slot.as_ref().second_look(word, debt);
-                    let seen = seen.ok_or(Interrupted::Disturbed)?;
-                    if !seen.is_nothing() {
-                        so_far = see(so_far, seen)?;
-                    }
-                }
-            }
-            slots = others;
-        }
-    }
-    if is_current() { Ok(so_far) } else { Err(Interrupted::Disturbed) }
-}
-
 #[cfg(all(test, loom))]
-mod model {
+pub(super) mod model {
     use super::super::debt::{Debts, Left};
-    use super::{Interrupted, Seen, Slot, Usage, Wanted, fold};
+    use super::{Seen, Slot, Usage, Wanted};
     use crate::shared::Shared;
     use loom::cell::UnsafeCell;
     use loom::sync::{Arc, Mutex};
@@ -306,7 +240,7 @@ mod model {
 
     /// A value that tells the model when it is read and when it is dropped. The model itself tells of one
     /// that is not dropped.
-    struct Watched {
+    pub(in super::super) struct Watched {
         number: u64,
         access: UnsafeCell<()>,
     }
@@ -317,10 +251,10 @@ mod model {
     unsafe impl Send for Watched {}
 
     impl Watched {
-        fn shared(number: u64) -> Shared<Watched> {
+        pub(in super::super) fn shared(number: u64) -> Shared<Watched> {
             Shared::new(Watched { number, access: UnsafeCell::new(()) })
         }
-        fn read(&self) -> u64 {
+        pub(in super::super) fn read(&self) -> u64 {
             self.access.with(|_| self.number)
         }
     }
@@ -337,7 +271,7 @@ mod model {
         update: Mutex<()>,
     }
 
-    const ALL: Wanted = Wanted { last: Usage::Bookkeep, signaled: true };
+    pub(in super::super) const ALL: Wanted = Wanted { last: Usage::Bookkeep, signaled: true };
 
     impl Place {
         fn new(number: u64) -> Place {
@@ -405,50 +339,6 @@ mod model {
             place.put(2);
             readers.into_iter().for_each(|reader| reader.join().unwrap());
         });
-    }
-
-    /// Looks at so many slots while two of them are replaced: 1, 2 and 4 are there before, 8 and 16 come. What
-    /// the reader finds is the sum of what they may have, unless it was disturbed.
-    fn a_look_beside_replacements(number: usize, replaced: [usize; 2], sums: [u64; 4]) {
-        loom::model(move || {
-            let place = Arc::new(([(); 3].map(|()| Slot::empty()), Debts::new()));
-            // SAFETY: In a model every fence is one.
-            let mut left = unsafe { Left::new(&place.1) };
-            let mut put = |index: usize, number| {
-                let new = Some((Watched::shared(number), Usage::Write));
-                // SAFETY: This thread is the only one that changes the slots.
-                left.put(unsafe { place.0[index].replace(new) });
-            };
-            (0..number).for_each(|index| put(index, 1 << index));
-            let reader = thread::spawn({
-                let place = place.clone();
-                move || {
-                    let see = |sum, seen: Seen<'_, Watched>| -> Result<u64, Interrupted<()>> {
-                        // SAFETY: The debt lasts until this returns.
-                        Ok(sum + unsafe { seen.peek() }.0.read())
-                    };
-                    let sum =
-                        fold([place.0.as_slice()].into_iter(), ALL, &place.1, || true, 0, see);
-                    assert!(sum.is_err() || sum.is_ok_and(|sum| sums.contains(&sum)));
-                }
-            });
-            put(replaced[0], 8);
-            put(replaced[1], 16);
-            drop(left);
-            reader.join().unwrap();
-        });
-    }
-
-    /// Two lines of one page, and both fences go while they are looked at.
-    #[test]
-    fn a_look_at_several_slots_beside_their_replacements() {
-        a_look_beside_replacements(3, [1, 2], [7, 13, 19, 25]);
-    }
-
-    /// A line that owes for something else, and something that was parked before that.
-    #[test]
-    fn a_look_at_one_slot_after_the_other_beside_their_replacements() {
-        a_look_beside_replacements(2, [0, 1], [3, 10, 17, 24]);
     }
 
     /// Who comes late with a handle that is owed for no more finds another in its place that is.

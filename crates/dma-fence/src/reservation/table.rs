@@ -6,32 +6,23 @@
 //! RESV-WRITER: what slots hold, whose places they are, and the count of changes are changed by the holder of the
 //! update lock only.
 //!
-//! RESV-MOMENT: the count is odd while a slot changes, and every change of one slot is between two
-//! steps of the count. A pass over all slots that begins and ends with the same count has seen the content of
-//! one moment, for there was at most one change, and it was of one slot. If the count was even there was none. If it was
-//! odd the slots' content is added up before and after, which tells whether it came in between: who asks the fences on the
-//! way would put together answers of before and after.
-//!
-//! | who | transition | ordering | pairs with |
-//! |---|---|---|---|
-//! | holder of the update lock | begin: even → odd | Release | now: the changes before this one |
-//! | holder of the update lock | end: odd → even | Release | now: this change and those before |
-//! | reader, before a pass | now | Acquire | begin, end |
-//! | reader, in a pass | still | Acquire fence, then Relaxed | replace: who saw one sees that its change began; mark |
+//! A pass beside a change (RESV-MOMENT) adds up what the slots have, before and after, which tells whether the change came
+//! in between: who asks the fences on the way would put together answers of before and after.
 #![allow(unsafe_code)]
 
 use super::Usage;
+use super::changes::{Changes, Moment};
 use super::debt::{Debts, Left};
 use super::grow::{self, GrowList};
 use super::place::Place;
-use super::slot::{self, Interrupted, Seen, Slot, Wanted};
+use super::slot::{Slot, Wanted};
 use crate::fence::{Fence, Inner};
 use crate::shared::{AllocError, Shared};
-use crate::sync::{AtomicU64, AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicUsize, Ordering, fence};
 use alloc::vec::Vec;
 use core::iter::Flatten;
 use core::mem::ManuallyDrop;
-use core::ops::{ControlFlow, Deref};
+use core::ops::Deref;
 
 /// The fewest slots that are allocated together. A power of two, as the lengths of all segments are.
 const FEWEST: usize = 4;
@@ -67,6 +58,17 @@ impl Table {
         self.segments.iter().flatten()
     }
 
+    /// All places, and what is owed for what they have: for a reader that looks at several together.
+    #[inline]
+    pub(super) fn several(&self) -> (impl Iterator<Item = &[Place]>, &Debts<Inner>) {
+        (self.segments.iter().map(Vec::as_slice), &self.debts)
+    }
+
+    #[inline]
+    pub(super) fn now(&self) -> Moment<'_> {
+        self.changes.now()
+    }
+
     /// The right to change it.
     ///
     /// # Safety
@@ -86,15 +88,15 @@ impl Table {
 pub(super) struct Pass<'a> {
     table: &'a Table,
     places: Flatten<grow::Iter<'a, Vec<Place>>>,
-    moment: u64,
+    moment: Moment<'a>,
     /// Of what the slots had, if one of them was being changed.
     sum: Option<usize>,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(table: &'a Table) -> Self {
-        let moment = table.changes.now();
-        let sum = (moment % 2 == 1).then(|| table.sum());
+        let moment = table.now();
+        let sum = moment.is_amid_a_change().then(|| table.sum());
         Pass { table, places: table.places(), moment, sum }
     }
 
@@ -117,47 +119,11 @@ impl<'a> Pass<'a> {
         Some((Fence(fence), usage))
     }
 
-    /// Folds all, if they are of one moment.
-    #[inline]
-    pub(super) fn fold<B, R>(
-        &self,
-        wanted: Wanted,
-        init: B,
-        mut f: impl FnMut(B, &Fence, Usage) -> ControlFlow<R, B>,
-    ) -> Result<B, Interrupted<R>> {
-        let segments = self.table.segments.iter().map(Vec::as_slice);
-        let see = |so_far, seen: Seen<'_, Inner>| {
-            // SAFETY: RESV-DEBT: the debt lasts until this returns.
-            let (fence, usage) = unsafe { seen.peek() };
-            let fence = uncounted(fence);
-            let may_have_signaled = || fence.0.lock.load().may_have_signaled();
-            if !wanted.signaled && may_have_signaled() && has_signaled(seen) {
-                return Ok(so_far);
-            }
-            match f(so_far, &fence, usage) {
-                ControlFlow::Continue(so_far) => Ok(so_far),
-                ControlFlow::Break(result) => Err(Interrupted::Stopped(result)),
-            }
-        };
-        slot::fold(segments, wanted, &self.table.debts, || self.is_current(), init, see)
-    }
-
     /// Is everything that was found since the beginning of one moment?
     #[inline]
     pub(super) fn is_current(&self) -> bool {
-        self.table.changes.still(self.moment)
+        self.moment.is_current()
     }
-}
-
-/// Asks it, and marks the slot if it is so. Cold, for it is so once for each fence, and asking a hook is slow.
-#[cold]
-fn has_signaled(seen: Seen<'_, Inner>) -> bool {
-    // SAFETY: RESV-DEBT: the debt lasts until this returns.
-    let yes = uncounted(unsafe { seen.peek() }.0).is_signaled();
-    if yes {
-        seen.mark_signaled();
-    }
-    yes
 }
 
 // === writing ===
@@ -176,7 +142,7 @@ pub(super) struct Held<'a> {
     _writer: &'a Writer<'a>,
 }
 
-fn uncounted(fence: ManuallyDrop<Shared<Inner>>) -> ManuallyDrop<Fence> {
+pub(super) fn uncounted(fence: ManuallyDrop<Shared<Inner>>) -> ManuallyDrop<Fence> {
     ManuallyDrop::new(Fence(ManuallyDrop::into_inner(fence)))
 }
 
@@ -300,39 +266,6 @@ impl<'a> Writer<'a> {
     }
 }
 
-// === the count ===
-
-struct Changes(AtomicU64);
-
-impl Changes {
-    fn new() -> Self {
-        Changes(AtomicU64::new(0))
-    }
-
-    #[inline]
-    fn begin(&self) {
-        // Nobody else stores to it. Who reads the odd number sees all changes before, as with an even one.
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
-    }
-
-    #[inline]
-    fn end(&self) {
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
-    }
-
-    #[inline]
-    fn now(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-
-    #[inline]
-    /// Has nothing begun since then that we have seen anything of?
-    fn still(&self, moment: u64) -> bool {
-        fence(Ordering::Acquire);
-        self.0.load(Ordering::Relaxed) == moment
-    }
-}
-
 /// A reader meets a change half-way: a model would need three threads, and each of them stopped once more
 /// than models can afford.
 #[cfg(all(test, not(loom)))]
@@ -341,6 +274,7 @@ mod tests {
     use super::super::fold::fold;
     use super::*;
     use crate::{DriverFence, FenceContext};
+    use core::ops::ControlFlow;
 
     fn producer() -> DriverFence {
         FenceContext::software("test", "table").new_fence()
@@ -496,7 +430,7 @@ mod tests {
             writer.places().for_each(|place| writer.set(place, None));
         });
         assert!(std::panic::catch_unwind(changes).is_err());
-        assert_eq!(table.changes.now() % 2, 0);
+        assert!(!table.now().is_amid_a_change());
         other.signal(Ok(()));
     }
 
