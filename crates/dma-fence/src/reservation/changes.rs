@@ -7,9 +7,9 @@
 //!
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
-//! | holder of the update lock | begin: even → odd | Relaxed | nothing: replace publishes it, and who finds it adds up |
+//! | holder of the update lock | begin: even → odd | Release | now: the changes before this one, and what was freed after them |
 //! | holder of the update lock | end: odd → even | Release | now: this change and those before |
-//! | reader, before a pass | now | Acquire | end |
+//! | reader, before a pass | now | Acquire | begin, end |
 //! | reader, in a pass | is current | Acquire fence, then Relaxed | replace: who saw one sees that its change began; mark |
 //! | reader, after it owes | is current | likewise | look's fence: who is not paid sees that the change began |
 
@@ -25,8 +25,9 @@ impl Changes {
     /// The caller has the update lock.
     #[inline]
     pub(super) fn begin(&self) {
-        // Nobody else stores to it.
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        // Nobody else stores to it. Who reads the odd number sees all changes before, as with an even one: else he could
+        // find something that was let go of before this change began, and hear from nobody that it is gone.
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
     #[inline]

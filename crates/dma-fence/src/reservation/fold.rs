@@ -10,7 +10,7 @@ use super::changes::Moment;
 use super::iter::ReservationIter;
 use super::several::{self, Interrupted};
 use super::slot::{Seen, Wanted};
-use super::table::{Table, uncounted};
+use super::table::{Beginning, Table, uncounted};
 use crate::fence::{Fence, Inner};
 use core::ops::ControlFlow;
 
@@ -24,20 +24,17 @@ pub(super) fn fold<B, R>(
     mut f: impl FnMut(B, &Fence, Usage) -> ControlFlow<R, B>,
 ) -> ControlFlow<R, B> {
     loop {
-        let moment = table.now();
-        if moment.is_amid_a_change() {
-            return with_handles(table, wanted, init, f);
-        }
-        match pass(table, moment, wanted, init(), &mut f) {
-            Ok(result) => return ControlFlow::Continue(result),
-            Err(Interrupted::Disturbed) => {}
+        let beginning = Beginning::of(table);
+        match pass(table, beginning.moment(), wanted, init(), &mut f) {
+            Ok(result) if beginning.is_whole() => return ControlFlow::Continue(result),
+            Ok(_) | Err(Interrupted::Disturbed) => {}
             Err(Interrupted::Stopped(result)) => return ControlFlow::Break(result),
             Err(Interrupted::NoMemory) => return with_handles(table, wanted, init, f),
         }
     }
 }
 
-/// Folds all, if they are of one moment, which is amid no change.
+/// Folds all, if they are of that moment.
 #[inline]
 fn pass<B, R>(
     table: &Table,
@@ -71,7 +68,7 @@ fn has_signaled(fence: &Fence, seen: Seen<'_, Inner>) -> bool {
     yes
 }
 
-/// Needs no memory, however many are doing this, and takes its time if something changes.
+/// Needs no memory, however many are doing this.
 #[cold]
 fn with_handles<B, R>(
     table: &Table,

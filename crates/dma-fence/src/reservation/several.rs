@@ -111,9 +111,6 @@ mod model {
     /// What the slots have, as a sum, unless it was disturbed.
     fn sum(table: &Table) -> Option<u64> {
         let moment = table.changes.now();
-        if moment.is_amid_a_change() {
-            return None;
-        }
         let see = |sum, seen: Seen<'_, Watched>| {
             // SAFETY: The debt lasts until this returns.
             ControlFlow::<(), _>::Continue(sum + unsafe { seen.peek() }.0.read())

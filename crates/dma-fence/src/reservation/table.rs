@@ -64,11 +64,6 @@ impl Table {
         (self.segments.iter().map(Vec::as_slice), &self.debts)
     }
 
-    #[inline]
-    pub(super) fn now(&self) -> Moment<'_> {
-        self.changes.now()
-    }
-
     /// The right to change it.
     ///
     /// # Safety
@@ -84,36 +79,56 @@ impl Table {
 
 // === reading ===
 
-/// One pass over all slots, as a reader makes it.
-pub(super) struct Pass<'a> {
+/// Where a pass over all slots began.
+pub(super) struct Beginning<'a> {
     table: &'a Table,
-    places: Flatten<grow::Iter<'a, Vec<Place>>>,
     moment: Moment<'a>,
     /// Of what the slots had, if one of them was being changed.
     sum: Option<usize>,
 }
 
-impl<'a> Pass<'a> {
-    pub(super) fn new(table: &'a Table) -> Self {
-        let moment = table.now();
+impl<'a> Beginning<'a> {
+    #[inline]
+    pub(super) fn of(table: &'a Table) -> Self {
+        let moment = table.changes.now();
         let sum = moment.is_amid_a_change().then(|| table.sum());
-        Pass { table, places: table.places(), moment, sum }
+        Beginning { table, moment, sum }
     }
 
-    /// Has nothing changed from its beginning to now? With the same odd count one slot may have: then the sum is another
-    /// one, for a slot's old fence and its new one are there at the same time, and so at two addresses.
+    /// Of the table's count.
+    #[inline]
+    pub(super) fn moment(&self) -> Moment<'a> {
+        self.moment
+    }
+
+    /// Asked at the end of a pass, where the moment is current: has nothing changed? Amid a change one slot may have: then
+    /// the sum is another one, for a slot's old fence and its new one are there at the same time, and so at two addresses.
+    #[inline]
     pub(super) fn is_whole(&self) -> bool {
-        self.sum.is_none_or(|before| self.table.sum() == before) && self.is_current()
+        self.sum.is_none_or(|before| self.table.sum() == before && self.moment.is_current())
+    }
+}
+
+/// One pass over all slots, as a reader makes it who takes handles.
+pub(super) struct Pass<'a> {
+    places: Flatten<grow::Iter<'a, Vec<Place>>>,
+    beginning: Beginning<'a>,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(table: &'a Table) -> Self {
+        let beginning = Beginning::of(table);
+        Pass { places: table.places(), beginning }
     }
 
     pub(super) fn again(&self) -> Self {
-        Pass::new(self.table)
+        Pass::new(self.beginning.table)
     }
 
     /// A handle of the next fence at or before `last`.
     #[inline]
     pub(super) fn next(&mut self, last: Usage) -> Option<(Fence, Usage)> {
-        let debts = &self.table.debts;
+        let debts = &self.beginning.table.debts;
         let wanted = Wanted::all(last);
         let (fence, usage) = self.places.find_map(|place| place.slot.get(wanted, debts))?;
         Some((Fence(fence), usage))
@@ -122,7 +137,12 @@ impl<'a> Pass<'a> {
     /// Is everything that was found since the beginning of one moment?
     #[inline]
     pub(super) fn is_current(&self) -> bool {
-        self.moment.is_current()
+        self.beginning.moment.is_current()
+    }
+
+    /// And what it has been asked meanwhile?
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_current() && self.beginning.is_whole()
     }
 }
 
@@ -430,7 +450,7 @@ mod tests {
             writer.places().for_each(|place| writer.set(place, None));
         });
         assert!(std::panic::catch_unwind(changes).is_err());
-        assert!(!table.now().is_amid_a_change());
+        assert!(!table.changes.now().is_amid_a_change());
         other.signal(Ok(()));
     }
 
