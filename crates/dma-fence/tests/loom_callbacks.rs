@@ -3,7 +3,7 @@
 //! Invariants under test: STATE-LOCK, LINKED-BY-STATE, CLAIM-ONCE (docs/invariants.md).
 #![cfg(loom)]
 
-use dma_fence::{Errno, FenceContext, FenceError, Outcome, Status};
+use dma_fence::{Errno, Fence, FenceContext, FenceError, Outcome, Signal, Status};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -35,21 +35,23 @@ impl Ran {
     }
 }
 
-#[test]
-fn a_callback_runs_once_or_is_handed_back() {
-    loom::model(|| {
+/// Registers one while the fence signals; `register` gives back what it would have been told if it is not registered.
+fn runs_once_or_is_handed_back(
+    register: fn(&Fence, Box<dyn FnOnce(&Signal) + Send>) -> Option<Outcome>,
+) {
+    loom::model(move || {
         let context = FenceContext::software("model", "a");
         let producer = context.new_fence();
         let fence = producer.fence();
         let ran = Ran::new();
         let signaler = thread::spawn(move || producer.signal(Ok(())));
         let in_callback = ran.clone();
-        match fence.on_signal(move |_| in_callback.run()) {
-            Ok(callback) => callback.detach(),
-            Err(declined) => {
-                assert!(matches!(declined.outcome, Outcome::Signaled(s) if s.result.is_ok()));
-                ran.run();
-            }
+        let declined = register(&fence, Box::new(move |_| in_callback.run()));
+        // In one order it is the fence's last handle.
+        drop(fence);
+        if let Some(outcome) = declined {
+            assert!(matches!(outcome, Outcome::Signaled(signal) if signal.result.is_ok()));
+            ran.run();
         }
         signaler.join().unwrap();
         assert_eq!(ran.runs(), 1);
@@ -57,22 +59,20 @@ fn a_callback_runs_once_or_is_handed_back() {
 }
 
 #[test]
-fn a_detached_callback_runs_once_or_is_handed_back() {
-    loom::model(|| {
-        let context = FenceContext::software("model", "a");
-        let producer = context.new_fence();
-        let fence = producer.fence();
-        let ran = Ran::new();
-        let signaler = thread::spawn(move || producer.signal(Ok(())));
-        let in_callback = ran.clone();
-        let declined = fence.on_signal_detached(move |_| in_callback.run()).err();
-        // In one order it is the fence's last handle.
-        drop(fence);
-        if declined.is_some() {
-            ran.run();
+fn a_callback_runs_once_or_is_handed_back() {
+    runs_once_or_is_handed_back(|fence, callback| match fence.on_signal(callback) {
+        Ok(callback) => {
+            callback.detach();
+            None
         }
-        signaler.join().unwrap();
-        assert_eq!(ran.runs(), 1);
+        Err(declined) => Some(declined.outcome),
+    });
+}
+
+#[test]
+fn a_detached_callback_runs_once_or_is_handed_back() {
+    runs_once_or_is_handed_back(|fence, callback| {
+        fence.on_signal_detached(callback).err().map(|declined| declined.outcome)
     });
 }
 
