@@ -119,11 +119,8 @@ pub(crate) fn register<F: Call>(
             interest,
             fence: fence.clone(),
         }))),
-        Err((_, outcome)) => {
-            // SAFETY: Never registered, so nobody else has it; and it was put in just above.
-            let closure = unsafe { ours.take_closure().unwrap_unchecked() };
-            Err((closure, outcome))
-        }
+        // SAFETY: Of this very type, and put in just above.
+        Err((node, outcome)) => Err((unsafe { closure_of(node) }, outcome)),
     }
 }
 
@@ -138,13 +135,18 @@ pub(crate) fn register_detached<F: Call>(
     }
     let keep = fence.lives_by_its_handles().then(|| fence.clone());
     let node = NodeRef::new(Shared::new(ClosureNode::of(closure, keep)));
-    fence.link(node, interest, || {}).map_err(|(node, outcome)| {
-        // SAFETY: Of this very type. Never registered, so nobody else has it; and it was put in just above.
-        let node = unsafe { node.as_ptr().cast::<ClosureNode<F>>().as_ref() };
-        // SAFETY: As above.
-        let closure = unsafe { node.take_closure().unwrap_unchecked() };
-        (closure, outcome)
-    })
+    // SAFETY: Of this very type, and put in just above.
+    let back = |(node, outcome)| (unsafe { closure_of(node) }, outcome);
+    fence.link(node, interest, || {}).map_err(back)
+}
+
+/// What a node would have run that was not registered.
+///
+/// # Safety
+/// The node is a `ClosureNode<F>`, has its closure, and was never registered.
+unsafe fn closure_of<F: Call>(node: NodeRef) -> F {
+    // SAFETY: By contract: nobody else reaches it.
+    unsafe { node.as_ptr().cast::<ClosureNode<F>>().as_ref().take_closure().unwrap_unchecked() }
 }
 
 unsafe fn set_keep<F: Call>(node: &NodeRef, fence: Fence) {
