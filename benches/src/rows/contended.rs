@@ -2,12 +2,12 @@
 
 use std::hint::black_box;
 use std::sync::mpsc::{TryRecvError, channel};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use dma_fence::FenceContext;
+use dma_fence::{FenceContext, Timestamp};
 use futures::FutureExt;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::RecvError};
 
 use crate::contest::{Contender, Contest, together};
 use crate::peers::BoxedFence;
@@ -80,16 +80,32 @@ fn ours() -> Contender {
     })
 }
 
-fn oneshot() -> Contender {
-    type Ended = Result<(), i32>;
+type Ended = Result<(), i32>;
+
+pub(super) fn oneshot() -> Contender {
     Contender::new("tokio oneshot", |times| {
-        race(
-            times,
-            oneshot::channel::<Ended>,
-            |producer| producer.send(Ok(())).expect("it is kept"),
-            |fence| look(fence.poll_unpin(&mut Context::from_waker(Waker::noop()))),
-        )
+        race(times, oneshot::channel::<Ended>, send, |fence| look(poll(fence)))
     })
+}
+
+/// Also keeps the time, and takes memory for a callback: what ours does besides.
+pub(super) fn oneshot_with_time_and_memory() -> Contender {
+    Contender::new("tokio oneshot, the clock, memory", |times| {
+        let signal = |producer| {
+            look(Timestamp::now());
+            send(producer);
+        };
+        let register = |fence: &mut _| look((Box::new([0_usize; 5]), poll(fence)));
+        race(times, oneshot::channel::<Ended>, signal, register)
+    })
+}
+
+fn send(producer: oneshot::Sender<Ended>) {
+    producer.send(Ok(())).expect("it is kept");
+}
+
+fn poll(fence: &mut oneshot::Receiver<Ended>) -> Poll<Result<Ended, RecvError>> {
+    fence.poll_unpin(&mut Context::from_waker(Waker::noop()))
 }
 
 fn boxed() -> Contender {

@@ -8,7 +8,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use dma_fence::{DriverFence, Fence, FenceContext, ReservationObject, ReservationStatus, Usage};
@@ -125,7 +125,21 @@ fn ask(number: u64, flag: &AtomicBool) -> u64 {
     u64::from(!flag.load(Ordering::Acquire)) * number
 }
 
-fn read_handles_of_snapshot(fences: usize) -> Contender {
+/// To come, to tell the writers, and to go, as who reads without a lock has to, and a look at each.
+pub(super) fn come_and_go(fences: usize) -> Contender {
+    let flags = flags(fences).0.into_inner();
+    let place = AtomicU64::new(0);
+    Contender::of("three locked operations", move || {
+        for step in 1..=2 {
+            place.swap(step, Ordering::AcqRel);
+        }
+        let asked = black_box(&flags).iter().map(|(number, flag)| ask(*number, flag));
+        assert_eq!(asked.sum::<u64>(), fences as u64);
+        place.swap(0, Ordering::AcqRel);
+    })
+}
+
+pub(super) fn read_handles_of_snapshot(fences: usize) -> Contender {
     let snapshot = flags(fences);
     Contender::of("ArcSwap<Vec<Arc>>, handles", move || {
         let pending = black_box(&snapshot).0.load();

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dma_fence::{FenceContext, Timestamp};
 
@@ -49,7 +49,7 @@ pub(super) fn oneshot() -> Contender {
     })
 }
 
-fn flag() -> Contender {
+pub(super) fn flag() -> Contender {
     Contender::of("Arc<AtomicBool>", live_as_a_flag)
 }
 
@@ -59,6 +59,16 @@ fn live_as_a_flag() {
     producer.store(true, Ordering::Release);
     drop(producer);
     assert!(black_box(fence).load(Ordering::Acquire));
+}
+
+/// As many locked operations as a fence takes: a timeline gives each its number, and hears of its end.
+pub(super) fn flag_of_a_timeline() -> Contender {
+    let (next, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+    Contender::of("Arc<AtomicBool>, two counters", move || {
+        black_box(next.fetch_add(1, Ordering::Relaxed));
+        live_as_a_flag();
+        ended.fetch_add(1, Ordering::Release);
+    })
 }
 
 pub(super) fn flag_with_time() -> Contender {
