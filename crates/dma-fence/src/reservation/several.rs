@@ -60,17 +60,18 @@ pub(super) unsafe fn fold<'a, T: 'a, P: AsRef<Slot<T>> + 'a, B, R>(
     let mut debt: Option<Debt<'_, T>> = None;
     for mut slots in segments {
         while let Some((first, from_it)) = skip(slots, wanted) {
-            let together = if debt.is_some() { LINES } else { 1 };
+            let stops_here = debt.is_none() && !wanted.signaled;
+            let together = if stops_here { 1 } else { LINES };
             let (these, others) = from_it.split_at(together.min(from_it.len()));
-            let debt: &Debt<'_, T> = match &mut debt {
-                Some(debt) => {
-                    // Whatever they have: to owe in vain is cheaper than to tell.
-                    let look = |slot: &P| slot.as_ref().first_look();
-                    debt.owe_next(first, |line| these.get(line).map_or(ptr::null_mut(), look));
-                    debt
-                }
+            let debt = match &mut debt {
+                Some(debt) => debt,
                 None => debt.insert(debts.owe_long(first).ok_or(Interrupted::NoMemory)?),
             };
+            if !stops_here {
+                // Whatever they have: to owe in vain is cheaper than to tell.
+                let look = |slot: &P| slot.as_ref().first_look();
+                debt.owe_next(first, |line| these.get(line).map_or(ptr::null_mut(), look));
+            }
             if !moment.is_current() {
                 return Err(Interrupted::Disturbed);
             }
