@@ -7,8 +7,8 @@ mod common;
 
 use common::{Log, Random, hardware, in_time, rounds};
 use dma_fence::{
-    DriverFence, Enabled, Errno, Fence, FenceArray, FenceContext, FenceOps, Timestamp, all_of,
-    any_of, wait_all_timeout, wait_any_timeout,
+    DriverFence, Enabled, Errno, Fence, FenceArray, FenceCallback, FenceContext, FenceOps,
+    Timestamp, all_of, any_of, wait_all_timeout, wait_any_timeout,
 };
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -32,20 +32,31 @@ fn take_every_lock(fence: &Fence) {
 
 /// What the user gave to the library: dropping it comes back to the fence.
 struct Guard {
-    fence: Mutex<Option<Fence>>,
+    watched: Mutex<Option<Watched>>,
     drops: Arc<AtomicUsize>,
+}
+
+/// A fence, and what was registered on it before it signaled: to take that back takes its lock afterwards, too.
+struct Watched(Fence, Option<FenceCallback>);
+
+impl Watched {
+    fn new(fence: Fence) -> Mutex<Option<Watched>> {
+        let callback = fence.on_signal(|_| ()).ok();
+        Mutex::new(Some(Watched(fence, callback)))
+    }
 }
 
 impl Guard {
     fn of(fence: Fence, drops: &Arc<AtomicUsize>) -> Guard {
-        Guard { fence: Mutex::new(Some(fence)), drops: drops.clone() }
+        Guard { watched: Watched::new(fence), drops: drops.clone() }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(fence) = self.fence.get_mut().unwrap().take() {
+        if let Some(Watched(fence, callback)) = self.watched.get_mut().unwrap().take() {
             take_every_lock(&fence);
+            drop(callback);
         }
         self.drops.fetch_add(1, SeqCst);
     }
@@ -91,7 +102,7 @@ fn row_28_a_callback_cancelled_while_its_list_runs_is_dropped_under_no_lock() {
     drops(1, |context, drops| {
         let producer = context.new_fence();
         let fence = producer.fence();
-        let slot = Arc::new(Mutex::new(None::<dma_fence::FenceCallback>));
+        let slot = Arc::new(Mutex::new(None::<FenceCallback>));
         let later = slot.clone();
         let cancels = move |_: &_| assert!(later.lock().unwrap().take().unwrap().cancel());
         fence.on_signal(cancels).unwrap().detach();
@@ -127,9 +138,9 @@ fn row_28_a_callback_is_run_and_dropped_under_no_lock() {
 fn row_28_a_backend_is_called_and_dropped_under_no_lock() {
     for lost in [false, true] {
         drops(1, move |context, drops| {
-            let backend = Arc::new(Guard { fence: Mutex::default(), drops: drops.clone() });
+            let backend = Arc::new(Guard { watched: Mutex::default(), drops: drops.clone() });
             let producer = context.new_fence_with(backend.clone());
-            *backend.fence.lock().unwrap() = Some(producer.fence());
+            *backend.watched.lock().unwrap() = Watched::new(producer.fence()).into_inner().unwrap();
             drop(backend);
             producer.fence().on_signal(|_| ()).unwrap().detach();
             if lost { drop(producer) } else { producer.signal(Ok(())) }

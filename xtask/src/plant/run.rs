@@ -105,7 +105,7 @@ impl Copy {
                 return Ok(suite(Some(file.into()), file.starts_with("loom_")));
             }
             if let Some(source) = source_with(&package_dir.join("src"), &format!("fn {name}(")) {
-                return Ok(suite(None, source.contains("\nmod model {")));
+                return Ok(suite(None, source.contains("mod model {")));
             }
         }
         Err(format!("{test}: there is no such test"))

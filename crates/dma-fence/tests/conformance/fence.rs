@@ -77,8 +77,8 @@ fn row_14_a_callback_may_drop_anything() {
             let held = [fence.clone(), array.clone(), chain.clone()].map(UsesFence);
             for last in [chain, array, fence] {
                 let held = captured.clone();
-                let handle = last.clone();
-                last.on_outcome(move |_| drop((handle, held))).unwrap().detach();
+                let also = (last.clone(), last.on_signal(|_| ()).unwrap());
+                last.on_outcome(move |_| drop((also, held))).unwrap().detach();
             }
             let also = captured.clone();
             producer.fence().on_outcome(move |_| drop((held, also))).unwrap().detach();
