@@ -131,7 +131,7 @@ impl core::error::Error for AddError {}
 pub enum ReservationStatus {
     /// All have signaled.
     Idle,
-    /// At least one is pending, none is abandoned.
+    /// At least one is pending; none was abandoned when it was asked.
     Pending,
     /// This one is abandoned.
     Abandoned(Fence),

@@ -5,7 +5,9 @@
 mod common;
 
 use common::{hardware, panic_of};
-use dma_fence::{Fence, FenceOps, ReservationObject, Usage, WeakDriverFence};
+use dma_fence::{
+    DriverFence, Fence, FenceContext, FenceOps, ReservationObject, Usage, WeakDriverFence,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
@@ -98,4 +100,47 @@ fn a_panic_while_a_reader_settles_leaves_nothing_behind() {
     };
     assert!(panic_of(fold).is_some());
     assert!(falling.dropped.iter().all(|(_, dropped)| dropped.load(SeqCst) == 1));
+}
+
+/// How often an object has the later of two fences after a `change` that puts it beside the earlier one and panics, for
+/// it lets go of something else of that context, and after it was added again.
+fn later_ones_after(change: impl FnOnce(&ReservationObject, &FenceContext, &Fence)) -> usize {
+    let (object, panics) = (ReservationObject::new(), Arc::new(AtomicBool::new(false)));
+    let (context, of_falling) = (hardware(), FenceContext::software("test", "falling"));
+    let producers = [(); 2].map(|()| context.new_fence());
+    let [earlier, later] = producers.each_ref().map(DriverFence::fence);
+    let mut guard = object.lock();
+    guard.reserve(4).unwrap();
+    guard.add(&earlier, Usage::Write).unwrap();
+    let _falling = [Usage::Write, Usage::Read].map(|usage| {
+        let backend = Falls { panics: panics.clone(), dropped: Arc::default() };
+        let (producer, fence) = of_falling.new_observed_fence(Arc::new(backend));
+        guard.add(&fence, usage).unwrap();
+        producer
+    });
+    drop(guard);
+    panics.store(true, SeqCst);
+    assert!(panic_of(|| change(&object, &of_falling, &later)).is_some());
+    object.lock().add(&later, Usage::Write).unwrap();
+    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
+    object.fences(Usage::Read).iter().filter(|fence| fence.same_fence(&later)).count()
+}
+
+#[test]
+fn a_panic_in_an_addition_leaves_nobody_wrongly_alone() {
+    let add_two = |object: &ReservationObject, of_falling: &FenceContext, later: &Fence| {
+        let mut guard = object.lock();
+        guard.reserve(1).unwrap();
+        guard.add(&of_falling.new_fence().fence(), Usage::Read).unwrap();
+        guard.add(later, Usage::Read).unwrap();
+    };
+    assert_eq!(later_ones_after(add_two), 1);
+}
+
+#[test]
+fn a_panic_in_a_replacement_leaves_nobody_wrongly_alone() {
+    let replace = |object: &ReservationObject, of_falling: &FenceContext, later: &Fence| {
+        object.lock().replace(of_falling.id(), later, Usage::Read).unwrap();
+    };
+    assert_eq!(later_ones_after(replace), 1);
 }

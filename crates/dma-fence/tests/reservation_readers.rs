@@ -3,11 +3,12 @@
 
 mod common;
 
-use common::{Backend, beside, hardware, in_time, lost, rounds};
+use common::{Backend, Later, OnPoll, beside, hardware, in_time, lost, rounds};
 use dma_fence::{
     AllocError, DriverFence, Errno, Fence, FenceContext, ReservationObject, ReservationStatus,
     ReservationView, Timestamp, Usage, WaitError,
 };
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -125,6 +126,29 @@ fn row_19_a_timeout_of_zero_never_sleeps_and_is_fine_if_all_have_signaled() {
     assert_eq!(look(), Err(WaitError::Abandoned));
     context.declare_idle(Errno::EIO);
     assert_eq!(look(), Ok(()));
+}
+
+/// The fence is taken away while it is asked, and lost only then.
+#[test]
+fn abandoned_is_said_of_what_the_object_has_only() {
+    let (object, producer) = (Arc::new(ReservationObject::new()), Later::default());
+    let hook = OnPoll({
+        let (object, producer) = (object.clone(), producer.clone());
+        move || {
+            let taken = producer.lock().unwrap().take();
+            taken.into_iter().for_each(|producer| {
+                object.lock().copy_from(&ReservationObject::new()).unwrap();
+                drop(producer);
+            });
+            None
+        }
+    });
+    let context = hardware();
+    let made = context.new_fence_with(Arc::new(hook));
+    add(&object, &made.fence(), Usage::Read);
+    *producer.lock().unwrap() = Some(made);
+    assert!(matches!(object.status(Usage::Read), ReservationStatus::Idle));
+    assert_eq!(context.declare_idle(Errno::EIO), 1, "it was lost");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! User code runs meanwhile, that of who folds and that of hooks. It may do what it likes: nobody waits for a debt
 //! to be settled. RESV-MOMENT: as in an [iteration](super::ReservationIter), what is told comes from one pass that
-//! nothing came in between.
+//! nothing came in between, unless whoever folds stops it.
 #![allow(unsafe_code)]
 
 use super::Usage;
@@ -15,7 +15,7 @@ use crate::fence::{Fence, Inner};
 use core::ops::ControlFlow;
 
 /// Folds what is wanted, from the start again if the object changes. Of fences that are not wanted once they have
-/// signaled each is asked, and marked.
+/// signaled each is asked, and marked. Who stops it may have been shown what the object has no more.
 #[inline]
 pub(super) fn fold<B, R>(
     table: &Table,

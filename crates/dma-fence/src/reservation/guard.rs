@@ -126,8 +126,7 @@ impl<'a> ReservationGuard<'a> {
                 self.writer.free_place(context).ok_or(AddError::NoSlot)?
             }
         };
-        self.assign(place, Some((fence.clone(), usage)));
-        self.writer.recount(context);
+        self.put_in(place, fence, usage);
         Ok(())
     }
 
@@ -152,12 +151,11 @@ impl<'a> ReservationGuard<'a> {
         let Some(first) = self.writer.find_of(context, goes) else { return Ok(()) };
         match self.place_of(fence) {
             Some(place) => self.put(place, fence, usage),
-            None => self.assign(first, Some((fence.clone(), usage))),
+            None => self.put_in(first, fence, usage),
         }
         while let Some(place) = self.writer.find_of(context, goes) {
             self.assign(place, None);
         }
-        self.writer.recount(fence.context());
         Ok(())
     }
 
@@ -218,7 +216,15 @@ impl<'a> ReservationGuard<'a> {
         }
     }
 
-    /// A change of whose place it is.
+    /// In place of what is there, of whatever context. RESV-ALONE holds again before the change, which may panic: it drops
+    /// what left last.
+    fn put_in(&mut self, place: &'a Place, fence: &Fence, usage: Usage) {
+        self.writer.assign(place, Some(fence.context()));
+        self.writer.recount(fence.context());
+        self.writer.set(place, Some((fence.clone(), usage)));
+    }
+
+    /// A change of whose place it is, which leaves it to the caller who is alone (RESV-ALONE).
     fn assign(&mut self, place: &'a Place, new: Option<(Fence, Usage)>) {
         self.writer.assign(place, new.as_ref().map(|(fence, _)| fence.context()));
         self.writer.set(place, new);

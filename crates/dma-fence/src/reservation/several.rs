@@ -1,7 +1,7 @@
 //! Looking at several slots together, under one debt.
 //!
 //! Nobody looks a second time at a slot here: if the count of changes is the same before the first look and after the debt
-//! was incurred, whoever takes something away after that ends his change, and looks at the debts, later.
+//! was incurred, whoever takes away what was seen, or has just done so, has yet to end his change and then to look at the debts.
 #![allow(unsafe_code)]
 
 use super::changes::Moment;
@@ -43,8 +43,9 @@ fn skip<T, P: AsRef<Slot<T>>>(mut slots: &[P], wanted: Wanted) -> Option<(*mut T
     None
 }
 
-/// Sees what is wanted of the slots in turn, without a count of any: with one debt for the first of them, and
-/// then for several together. Who stops at the first owes for no others. Once the moment is not current it is disturbed.
+/// Sees what is wanted of the slots in turn, without a count of any: with one debt for several of them together. Who does not
+/// want what has signaled may stop at the first, so he owes for that one alone before. Once the moment is not current it is
+/// disturbed.
 ///
 /// # Safety
 /// RESV-MOMENT: the moment is of the count of these slots' changes.

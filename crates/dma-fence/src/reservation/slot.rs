@@ -195,7 +195,7 @@ impl<T> Drop for Slot<T> {
     }
 }
 
-/// What a slot had after a debt had been incurred for it, until that is settled.
+/// What a slot had, and who takes it away pays the debt for it, until that is settled.
 pub(super) struct Seen<'a, T> {
     slot: &'a Slot<T>,
     word: *mut T,
@@ -215,8 +215,8 @@ impl<T> Seen<'_, T> {
     /// The result is not used for longer than the debt lasts.
     #[inline]
     pub(super) unsafe fn peek(&self) -> (ManuallyDrop<Shared<T>>, Usage) {
-        // SAFETY: RESV-DEBT: the slot owned a count of it after the debt was incurred, which is not settled. So
-        // it is not null, either.
+        // SAFETY: RESV-DEBT: the slot owns a count of it, or who took it away pays the debt first, which is not settled. And
+        // it is not null.
         let value = unsafe { Shared::from_raw(NonNull::new_unchecked(value(self.word))) };
         (ManuallyDrop::new(value), usage(self.word))
     }

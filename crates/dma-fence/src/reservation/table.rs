@@ -105,7 +105,8 @@ impl<'a> Beginning<'a> {
     /// the sum is another one, for a slot's old fence and its new one are there at the same time, and so at two addresses.
     #[inline]
     pub(super) fn is_whole(&self) -> bool {
-        self.sum.is_none_or(|before| self.table.sum() == before && self.moment.is_current())
+        // Both in any case: a model has to do the same whatever the addresses are.
+        self.sum.is_none_or(|before| (self.table.sum() == before) & self.moment.is_current())
     }
 }
 

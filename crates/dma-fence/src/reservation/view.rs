@@ -27,8 +27,8 @@ use core::time::Duration;
 /// # Context
 /// No method takes a lock; none is held up by whoever changes the object or has it locked, or holds it
 /// up. A method that asks the fences runs their [poll hooks](crate::FenceOps::poll). What hands out no fence
-/// takes no handles; see [`fold`](ReservationView::fold) for the one case in which it allocates a little for
-/// readers' own sake. A reader that a fence is taken away from while it looks at it may be who drops it.
+/// takes no handles while there is memory; see [`fold`](ReservationView::fold) for the one case in which it allocates a
+/// little for readers' own sake. A reader that a fence is taken away from while it looks at it may be who drops it.
 ///
 /// ```
 /// use dma_fence::{FenceContext, ReservationObject, ReservationView, Usage};
@@ -167,11 +167,26 @@ impl ReservationView {
             Life::Abandoned => ControlFlow::Break(fence.clone()),
             Life::Pending | Life::Signaled => ControlFlow::Continue(true),
         };
-        match fold(&self.table, Wanted::unsignaled(usage), || false, look) {
-            ControlFlow::Continue(false) => ReservationStatus::Idle,
-            ControlFlow::Continue(true) => ReservationStatus::Pending,
-            ControlFlow::Break(fence) => ReservationStatus::Abandoned(fence),
+        loop {
+            match fold(&self.table, Wanted::unsignaled(usage), || false, look) {
+                ControlFlow::Continue(false) => return ReservationStatus::Idle,
+                ControlFlow::Continue(true) => return ReservationStatus::Pending,
+                ControlFlow::Break(fence) if self.has_lost(&fence, usage) => {
+                    return ReservationStatus::Abandoned(fence);
+                }
+                ControlFlow::Break(_) => {}
+            }
         }
+    }
+
+    /// Do we have that fence, and is it abandoned still? What was found to be abandoned may have been taken away before.
+    #[cold]
+    fn has_lost(&self, lost: &Fence, usage: Usage) -> bool {
+        let find = |(), fence: &Fence, _| {
+            if fence.same_fence(lost) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        fold(&self.table, Wanted::all(usage), || (), find).is_break()
+            && lost.life() == Life::Abandoned
     }
 
     /// One fence for all that have not signaled at or before `usage`: none, the only one, or an array.
