@@ -48,7 +48,7 @@ fn pass<B, R>(
         let (fence, usage) = unsafe { seen.peek() };
         let fence = uncounted(fence);
         let may_have_signaled = || fence.0.lock.load().may_have_signaled();
-        if !wanted.signaled && may_have_signaled() && has_signaled(&fence, seen) {
+        if !wanted.signaled && may_have_signaled() && has_signaled(seen) {
             return ControlFlow::Continue(so_far);
         }
         f(so_far, &fence, usage)
@@ -60,8 +60,9 @@ fn pass<B, R>(
 
 /// Asks it, and marks the slot if it is so. Cold, for it is so once for each fence, and asking a hook is slow.
 #[cold]
-fn has_signaled(fence: &Fence, seen: Seen<'_, Inner>) -> bool {
-    let yes = fence.is_signaled();
+fn has_signaled(seen: Seen<'_, Inner>) -> bool {
+    // SAFETY: RESV-DEBT: the debt lasts until this returns.
+    let yes = uncounted(unsafe { seen.peek() }.0).is_signaled();
     if yes {
         seen.mark_signaled();
     }

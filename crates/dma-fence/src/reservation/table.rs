@@ -131,8 +131,12 @@ impl<'a> Pass<'a> {
     pub(super) fn next(&mut self, last: Usage) -> Option<(Fence, Usage)> {
         let debts = &self.beginning.table.debts;
         let wanted = Wanted::all(last);
-        let (fence, usage) = self.places.find_map(|place| place.slot.get(wanted, debts))?;
-        Some((Fence(fence), usage))
+        for place in &mut self.places {
+            if let Some((fence, usage)) = place.slot.get(wanted, debts) {
+                return Some((Fence(fence), usage));
+            }
+        }
+        None
     }
 
     /// Is everything that was found since the beginning of one moment?
