@@ -22,6 +22,7 @@ use super::Usage;
 use super::debt::{Debt, Debts};
 use crate::shared::Shared;
 use crate::sync::{AtomicPtr, Ordering};
+use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 
@@ -119,7 +120,8 @@ impl<T> Slot<T> {
     fn second_look<'a>(&'a self, before: *mut T, debt: &'a Debt<'_, T>) -> Option<Seen<'a, T>> {
         let word = self.0.load(Ordering::Acquire);
         let is_owed = word == before || word.addr() == before.addr() | SIGNALED;
-        is_owed.then_some(Seen { slot: self, word, _debt: debt })
+        // SAFETY: It is here, after it was owed for.
+        is_owed.then(|| unsafe { self.seen(word, debt) })
     }
 
     /// What is here, as who owes for it knows.
@@ -128,8 +130,8 @@ impl<T> Slot<T> {
     /// It points to something, which was here, but for a mark, and who has taken it away looks at the debts after this one
     /// was incurred.
     #[inline]
-    pub(super) unsafe fn seen<'a>(&'a self, word: *mut T, debt: &'a Debt<'_, T>) -> Seen<'a, T> {
-        Seen { slot: self, word, _debt: debt }
+    pub(super) unsafe fn seen<'a>(&'a self, word: *mut T, _: &'a Debt<'_, T>) -> Seen<'a, T> {
+        Seen { slot: self, word, _debt: PhantomData }
     }
 
     /// A handle of what is here, if it is wanted.
@@ -199,7 +201,8 @@ impl<T> Drop for Slot<T> {
 pub(super) struct Seen<'a, T> {
     slot: &'a Slot<T>,
     word: *mut T,
-    _debt: &'a Debt<'a, T>,
+    /// No longer than that.
+    _debt: PhantomData<&'a Debt<'a, T>>,
 }
 
 impl<T> Seen<'_, T> {
