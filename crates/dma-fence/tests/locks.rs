@@ -40,15 +40,15 @@ struct Guard {
 struct Watched(Fence, Option<FenceCallback>);
 
 impl Watched {
-    fn new(fence: Fence) -> Mutex<Option<Watched>> {
+    fn new(fence: Fence) -> Watched {
         let callback = fence.on_signal(|_| ()).ok();
-        Mutex::new(Some(Watched(fence, callback)))
+        Watched(fence, callback)
     }
 }
 
 impl Guard {
     fn of(fence: Fence, drops: &Arc<AtomicUsize>) -> Guard {
-        Guard { watched: Watched::new(fence), drops: drops.clone() }
+        Guard { watched: Mutex::new(Some(Watched::new(fence))), drops: drops.clone() }
     }
 }
 
@@ -140,7 +140,7 @@ fn row_28_a_backend_is_called_and_dropped_under_no_lock() {
         drops(1, move |context, drops| {
             let backend = Arc::new(Guard { watched: Mutex::default(), drops: drops.clone() });
             let producer = context.new_fence_with(backend.clone());
-            *backend.watched.lock().unwrap() = Watched::new(producer.fence()).into_inner().unwrap();
+            *backend.watched.lock().unwrap() = Some(Watched::new(producer.fence()));
             drop(backend);
             producer.fence().on_signal(|_| ()).unwrap().detach();
             if lost { drop(producer) } else { producer.signal(Ok(())) }
