@@ -80,7 +80,7 @@ impl Iterator for ReservationIter<'_> {
             let current = pass.is_current();
             match item {
                 Some(item) if current => return Some(item),
-                None if pass.is_whole() => {
+                None if current && pass.is_whole() => {
                     self.pass = None;
                     return None;
                 }

@@ -145,9 +145,9 @@ impl<'a> Pass<'a> {
         self.beginning.moment.is_current()
     }
 
-    /// And what it has been asked meanwhile?
+    /// And what it has been asked meanwhile? Asked at the end, if it is current.
     pub(super) fn is_whole(&self) -> bool {
-        self.is_current() && self.beginning.is_whole()
+        self.beginning.is_whole()
     }
 }
 
