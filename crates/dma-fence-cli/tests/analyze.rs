@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{BIN, Run, Sandbox, noise};
+use common::{Run, Sandbox, dma_fence, noise};
 use serde_json::Value;
 
 fn capture(name: &str) -> PathBuf {
@@ -17,7 +17,7 @@ fn capture(name: &str) -> PathBuf {
 
 fn analyze(args: &[&str], files: &[&Path]) -> Run {
     let sandbox = Sandbox::new();
-    let mut command = Command::new(BIN);
+    let mut command = dma_fence();
     command.arg("analyze").args(args).args(files);
     sandbox.spawn(command).finish()
 }
@@ -152,7 +152,7 @@ fn standard_input_packed_and_damaged() {
 }
 
 fn analyze_stdin(args: &[&str], input: &[u8]) -> Value {
-    let mut command = Command::new(BIN);
+    let mut command = dma_fence();
     command.arg("analyze").args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();

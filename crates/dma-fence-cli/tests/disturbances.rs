@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::{BIN, ENGINES, Sandbox, assert_content, noise};
+use common::{BIN, ENGINES, Sandbox, assert_content, dma_fence, noise};
 use rustix::process::Signal;
 
 /// Hours to copy with [`SLOW`], no space on the disk.
@@ -102,7 +102,7 @@ fn a_reader_that_goes_away_is_no_failure() {
     for args in [&["man"][..], &["completions", "zsh"], &["copy", "source", "destination"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let mut command = Command::new(BIN);
+        let mut command = dma_fence();
         command.args(args).current_dir(sandbox.path("")).stdout(writer).stderr(Stdio::piped());
         let output = command.output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");

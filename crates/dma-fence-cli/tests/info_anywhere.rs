@@ -10,13 +10,13 @@ use std::{
     process::{Command, id},
 };
 
-use common::{BIN, Run, Sandbox, has_command};
+use common::{BIN, Run, Sandbox, dma_fence, has_command};
 use rustix::event::{EventfdFlags, eventfd};
 use serde_json::{Value, json};
 
 #[track_caller]
 fn info(args: &[&str]) -> Run {
-    let mut command = Command::new(BIN);
+    let mut command = dma_fence();
     command.arg("info").args(args);
     Sandbox::new().spawn(command).finish()
 }
@@ -88,7 +88,7 @@ fn file_descriptors_that_are_not_there() {
 
 #[test]
 fn processes_of_others() {
-    let mut command = Command::new(BIN);
+    let mut command = dma_fence();
     let mut pid = "1".to_owned();
     if rustix::process::geteuid().is_root() {
         if !has_command("setpriv") {

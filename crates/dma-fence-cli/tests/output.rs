@@ -5,10 +5,9 @@ mod common;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    process::Command,
 };
 
-use common::{BIN, ENGINES, Sandbox, assert_content, noise};
+use common::{ENGINES, Sandbox, assert_content, dma_fence, noise};
 use serde_json::Value;
 
 #[test]
@@ -16,7 +15,7 @@ fn help_documents_every_json_field() {
     let sandbox = Sandbox::new();
     let source = sandbox.file("source", &noise(1 << 20));
     let destination = sandbox.path("destination");
-    let help = Command::new(BIN).args(["copy", "--help"]).output().unwrap().stdout;
+    let help = dma_fence().args(["copy", "--help"]).output().unwrap().stdout;
     let help = String::from_utf8(help).unwrap();
     let fields = help.split("JSON fields").nth(1).unwrap();
     let fields: BTreeSet<&str> =
@@ -187,12 +186,12 @@ fn where_io_uring_is_refused_threads_take_over() {
 #[test]
 fn completions_and_the_manual() {
     for shell in ["bash", "zsh", "fish"] {
-        let output = Command::new(BIN).args(["completions", shell]).output().unwrap();
+        let output = dma_fence().args(["completions", shell]).output().unwrap();
         assert!(output.status.success());
         let script = String::from_utf8(output.stdout).unwrap();
         assert!(script.contains("chunk-size") && script.contains("pid"), "{shell}");
     }
-    let output = Command::new(BIN).arg("man").output().unwrap();
+    let output = dma_fence().arg("man").output().unwrap();
     assert!(output.status.success());
     let page = String::from_utf8(output.stdout).unwrap();
     for word in [

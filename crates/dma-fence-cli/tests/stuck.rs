@@ -4,7 +4,6 @@ mod recording;
 
 use std::{
     num::NonZeroU64,
-    process::Command,
     sync::mpsc,
     thread::{self, Scope, ScopedJoinHandle},
     time::{Duration, Instant},
@@ -12,7 +11,7 @@ use std::{
 
 use dma_fence_linux::{Access, DmaBuf, DrmDevice, PointWait, SyncFile, TimelineSyncobj, Vgem};
 use recording::common::{is_signaled, or_skip};
-use recording::{BIN, LIMIT, Taking, machine, record};
+use recording::{LIMIT, Taking, dma_fence, machine, record};
 use serde_json::Value;
 
 /// How long --once looks at the kernel: until then the fence has to be stuck, also on a slow machine, and it must not
@@ -31,7 +30,7 @@ struct Analysis {
 
 fn analyze(file: &str) -> Analysis {
     let run = |args: &[&str]| {
-        let mut analyze = Command::new(BIN);
+        let mut analyze = dma_fence();
         // As it is for what is pending anyway; what signals may take long on a busy machine that is emulated.
         analyze.args(["analyze", "--threshold", "1s"]).args(args).arg(file);
         let output = analyze.output().unwrap();
@@ -143,7 +142,7 @@ fn a_fence_that_does_not_signal_is_found_and_who_waits_for_it() {
     let recorder = Taking::start(&mut record(&["-o", &file]));
     let recorder_of_the_end = Taking::start(&mut record(&["-o", &later]));
     let seconds = WATCHED.as_secs().to_string();
-    let mut watch = Command::new(BIN);
+    let mut watch = dma_fence();
     let watch = Taking::start(watch.args(["watch", "--once", "--seconds", &seconds]));
 
     let hang = hang(&vgem, &device, || {
@@ -171,7 +170,7 @@ fn a_fence_that_does_not_signal_is_found_and_who_waits_for_it() {
 
     // Whoever watched meanwhile has seen the same.
     let replay = ["watch", "--once", "--replay", &file];
-    let replay = Command::new(BIN).args(replay).output().unwrap();
+    let replay = dma_fence().args(replay).output().unwrap();
     hang.is_shown(&hang.watched, &analysis);
     hang.is_shown(&String::from_utf8(replay.stdout).unwrap(), &analysis);
 

@@ -1,5 +1,7 @@
 //! `dma-fence watch` in a terminal, and where there is none.
 
+mod program;
+
 use std::{
     fs::{self, File},
     io::{Read, Write},
@@ -11,14 +13,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use program::{BIN, dma_fence};
 use rustix::{
     fs::{Mode, OFlags},
     process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Termios, Winsize, tcgetattr, tcsetwinsize},
 };
-
-const BIN: &str = env!("CARGO_BIN_EXE_dma-fence");
 
 /// Only ends what hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -48,9 +49,8 @@ impl Files {
 }
 
 fn watch(args: &[&str]) -> Command {
-    // Tests that run in the background of a shell have signals ignored, and what is ignored stays so.
-    let mut command = Command::new("env");
-    command.args(["--default-signal=HUP,INT,TERM", BIN, "watch"]).args(args);
+    let mut command = dma_fence();
+    command.arg("watch").args(args);
     command.env("TERM", "xterm-256color").env_remove("NO_COLOR");
     command
 }
@@ -190,8 +190,8 @@ fn it_ends_when_its_terminal_has_gone() {
     let (keys, terminal) = pair();
     let side = || Stdio::from(terminal.try_clone().unwrap());
     // Not told by a signal.
-    let mut command = Command::new("env");
-    command.args(["--ignore-signal=HUP", BIN, "watch"]).args(args);
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"trap "" HUP; exec "$0" watch "$@""#, BIN]).args(args);
     let child = command.stdin(side()).stdout(side()).stderr(Stdio::null()).spawn().unwrap();
     let mut screen = File::from(keys);
     let mut shown = Vec::new();

@@ -1,6 +1,6 @@
 //! A directory to copy in, and runs of the command that cannot hang a test.
 
-#![allow(dead_code, reason = "each test binary uses its part of these helpers")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its part of these helpers")]
 
 use std::{
     ffi::OsStr,
@@ -18,7 +18,9 @@ use serde_json::Value;
 /// Far beyond what any run here takes on a slow machine; a hang is a failure, not a wait.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-pub(crate) const BIN: &str = env!("CARGO_BIN_EXE_dma-fence");
+#[path = "../program/mod.rs"]
+mod program;
+pub(crate) use program::{BIN, dma_fence};
 
 pub(crate) const ENGINES: [&str; 2] = ["uring", "threads"];
 pub(crate) const SYNCS: [&str; 2] = ["fences", "serial"];
@@ -62,10 +64,8 @@ impl Sandbox {
     }
 
     pub(crate) fn start(&self, source: &Path, destination: &Path, args: &[&str]) -> Started<'_> {
-        // Tests that run in the background of a shell have signals ignored, and what is ignored stays so.
-        let mut command = Command::new("env");
-        command.args(["--default-signal=HUP,INT,TERM", BIN, "copy"]);
-        command.arg(source).arg(destination).args(args);
+        let mut command = dma_fence();
+        command.arg("copy").arg(source).arg(destination).args(args);
         self.spawn(command)
     }
 

@@ -16,7 +16,9 @@ use common::{alone, in_time, or_skip};
 use dma_fence_linux::Vgem;
 use rustix::process::{Pid, Signal, kill_process};
 
-pub(crate) const BIN: &str = env!("CARGO_BIN_EXE_dma-fence");
+#[path = "../program/mod.rs"]
+mod program;
+pub(crate) use program::dma_fence;
 
 const TRACEFS: &str = "/sys/kernel/tracing";
 
@@ -24,7 +26,7 @@ const TRACEFS: &str = "/sys/kernel/tracing";
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn record(args: &[&str]) -> Command {
-    let mut command = Command::new(BIN);
+    let mut command = dma_fence();
     command.arg("record").args(args);
     command
 }
