@@ -4,27 +4,13 @@
 
 mod node;
 
-pub(crate) use node::ChainNode;
+pub(crate) use node::{ChainNode, poll, walk as enable};
 
 use crate::context::allocate_context;
 use crate::fence::{Fence, Inner, Kind};
 use crate::shared::{AllocError, Shared, Slot};
 use core::fmt;
 use core::ops::Deref;
-
-/// The first waiter starts the walk.
-pub(crate) fn enable(fence: &Fence) {
-    if let Some(node) = fence.chain() {
-        node::walk(fence, node);
-    }
-}
-
-/// Signals the chain if everything in it has signaled.
-pub(crate) fn poll(fence: &Fence) {
-    if let Some(node) = fence.chain() {
-        node::poll(fence, node);
-    }
-}
 
 /// A fence that a chain node can contain: any but another chain.
 #[derive(Clone, Debug)]

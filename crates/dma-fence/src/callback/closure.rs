@@ -41,8 +41,6 @@ struct ClosureNode<F> {
 // SAFETY: CLAIM-ONCE gives the closure to one thread, and the fence's lock orders `keep`; so `F` has
 // only to be sendable.
 unsafe impl<F: Send> Sync for ClosureNode<F> {}
-// SAFETY: As above.
-unsafe impl<F: Send> Send for ClosureNode<F> {}
 
 impl<F: Call> ClosureNode<F> {
     fn of(closure: F, keep: Option<Fence>) -> Self {

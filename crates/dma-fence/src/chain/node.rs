@@ -172,7 +172,7 @@ unsafe impl Node for ChainNode {
 }
 
 /// The turn: goes back along the chain until something is armed or everything has signaled.
-pub(super) fn walk(fence: &Fence, node: &Shared<ChainNode>) {
+pub(crate) fn walk(fence: &Fence, node: &Shared<ChainNode>) {
     while let Some(point) = node.first_unsignaled() {
         if arm(fence, node, &point) {
             return;
@@ -206,7 +206,7 @@ fn signal(fence: &Fence, node: &ChainNode) {
 
 /// Signals the chain if everything in it has. What is before it first: a timeline that is only ever
 /// asked at its head, which is pending, must let go of the rest all the same.
-pub(super) fn poll(fence: &Fence, node: &Shared<ChainNode>) {
+pub(crate) fn poll(fence: &Fence, node: &Shared<ChainNode>) {
     if node.prev(Fence::is_signaled).is_none() && node.contained.is_signaled() {
         signal(fence, node);
     }

@@ -89,7 +89,7 @@ impl Kind {
 pub(super) fn enable(fence: &Fence) {
     match &fence.0.kind {
         Kind::Array(_) => array::enable(fence),
-        Kind::Chain(_) => chain::enable(fence),
+        Kind::Chain(node) => chain::enable(fence, node),
         Kind::Plain(_) | Kind::Stub => {}
     }
 }
@@ -98,7 +98,7 @@ pub(super) fn enable(fence: &Fence) {
 pub(super) fn poll(fence: &Fence) {
     match &fence.0.kind {
         Kind::Array(_) => array::poll(fence),
-        Kind::Chain(_) => chain::poll(fence),
+        Kind::Chain(node) => chain::poll(fence, node),
         Kind::Plain(_) | Kind::Stub => {}
     }
 }

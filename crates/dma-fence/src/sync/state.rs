@@ -109,8 +109,6 @@ pub(crate) struct StateLock<T> {
 // SAFETY: STATE-LOCK: the data is reached by one thread at a time, with the lock's Acquire/Release
 // between two of them, so sending the value between threads is all that is asked of `T`.
 unsafe impl<T: Send> Sync for StateLock<T> {}
-// SAFETY: As for any owner of a `T`.
-unsafe impl<T: Send> Send for StateLock<T> {}
 
 impl<T> StateLock<T> {
     #[cfg(not(loom))]

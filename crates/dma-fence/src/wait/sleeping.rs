@@ -35,9 +35,6 @@ impl<'a> Sleeping<'a> {
     /// # Errors
     /// What the fence has been decided to.
     pub(super) fn register(fence: &'a Fence) -> Result<Self, Outcome> {
-        if let Some(outcome) = fence.decided(Interest::Outcome) {
-            return Err(outcome);
-        }
         let place = Place { header: Header::new::<Place>(), parker: Parker::new() };
         let (theirs, place) = Shared::new_pair(place);
         let linked = fence.link(NodeRef::new(theirs), Interest::Outcome, || {});
