@@ -67,7 +67,12 @@ impl Fence {
     /// As [`is_signaled`](Self::is_signaled).
     #[doc(alias = "dma_fence_get_status")]
     pub fn status(&self) -> Status {
-        match self.ask() {
+        self.known(self.ask())
+    }
+
+    /// The state that goes with where it is in its life.
+    fn known(&self, life: Life) -> Status {
+        match life {
             Life::Pending => Status::Pending,
             Life::Abandoned => Status::Abandoned,
             Life::Signaled => Status::Signaled(self.0.signal_record()),
@@ -79,6 +84,11 @@ impl Fence {
     pub(crate) fn ask(&self) -> Life {
         let state = self.0.lock.load();
         if state.is_polled() && !state.is_signaled() { self.poll_all() } else { state.life() }
+    }
+
+    /// As [`ask`](Self::ask), but for what a container does not know to be lost.
+    fn ask_all_but_losses(&self) -> Life {
+        if self.is_signaled() { Life::Signaled } else { self.life() }
     }
 
     /// When the operation ended; `None` before.

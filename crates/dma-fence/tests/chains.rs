@@ -11,7 +11,7 @@ use dma_fence::{
     Status, Timestamp, merge,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 fn producers(len: usize) -> Vec<DriverFence> {
@@ -425,6 +425,44 @@ fn it_says_what_it_stands_for() {
     let expected =
         [(0, "dma_fence_chain"), (2, "dma_fence_array"), (4, "test"), (4, "test"), (0, "test")];
     assert_eq!(shape, expected, "{text}");
+}
+
+#[test]
+fn it_says_from_which_point_on_it_is_lost() {
+    let [first, second, third] = producers(3).try_into().unwrap();
+    let head = FenceChain::new(Some(first.fence()), second.fence(), 1).unwrap();
+    let head = FenceChain::new(Some(head.into()), third.fence(), 2).unwrap();
+    drop(second);
+    let text = head.describe().to_string();
+    let states: Vec<&str> = text.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(states, ["abandoned", "pending", "abandoned", "abandoned", "pending"], "{text}");
+}
+
+/// However far away what was lost is, and also if it is elsewhere.
+#[test]
+fn to_say_what_it_stands_for_each_fence_is_asked_as_often_in_a_long_chain() {
+    let gone = lost(&hardware());
+    for first in [Some(gone), None] {
+        let asked = |len: usize| {
+            let asks = Arc::new(AtomicUsize::new(0));
+            let ask = asks.clone();
+            let backend = Arc::new(OnPoll(move || {
+                ask.fetch_add(1, SeqCst);
+                None
+            }));
+            let jobs: Vec<_> =
+                (0..len).map(|_| hardware().new_fence_with(backend.clone())).collect();
+            let point = |prev: Option<Fence>, job: &DriverFence| {
+                Some(FenceChain::new(prev, job.fence(), 1).unwrap().into())
+            };
+            let head = jobs.iter().fold(first.clone(), point).unwrap();
+            let lines = head.describe().to_string();
+            let abandoned = first.as_ref().map_or(0, |_| len + 1);
+            assert_eq!(lines.matches("abandoned").count(), abandoned, "{lines}");
+            asks.load(SeqCst) / len
+        };
+        assert_eq!(asked(100), asked(10));
+    }
 }
 
 // === threads, and lengths ===

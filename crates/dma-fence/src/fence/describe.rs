@@ -1,7 +1,9 @@
 //! What people read about a fence.
 
 use super::Fence;
-use core::fmt;
+use crate::outcome::Status;
+use alloc::vec::Vec;
+use core::{fmt, iter};
 
 impl Fence {
     /// The fence and all that it stands for, each on a line of its own.
@@ -31,13 +33,27 @@ pub struct Description<'a>(&'a Fence);
 
 impl fmt::Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut next = Some(self.0.clone());
-        while let Some(fence) = next {
-            write_line(f, 0, &fence)?;
-            write_parts(f, &fence)?;
-            next = fence.chain().and_then(|node| node.before().0);
+        let before = |point: &Fence| point.chain()?.before().0;
+        let points: Vec<Fence> = iter::successors(Some(self.0.clone()), before).collect();
+        tell_of_losses(&points);
+        for point in &points {
+            write_line(f, 0, point, point.known(point.ask_all_but_losses()))?;
+            write_parts(f, point)?;
         }
         Ok(())
+    }
+}
+
+/// Abandons each point that stands for a lost fence, of a chain from its head on. Asked for its status, each by
+/// itself would look for one in all that is before it, and a long chain would be looked through as often.
+fn tell_of_losses(points: &[Fence]) {
+    let mut lost = false;
+    for point in points.iter().rev() {
+        let own = point.chain().map_or(point, |node| node.contained());
+        lost |= own.status() == Status::Abandoned;
+        if lost {
+            point.abandon();
+        }
     }
 }
 
@@ -45,26 +61,36 @@ impl fmt::Display for Description<'_> {
 fn write_parts(f: &mut fmt::Formatter<'_>, fence: &Fence) -> fmt::Result {
     let contained = fence.chain().map(|node| node.contained());
     if let Some(contained) = contained {
-        write_line(f, 1, contained)?;
+        write_line(f, 1, contained, contained.status())?;
     }
     let depth = 1 + usize::from(contained.is_some());
     for member in contained.unwrap_or(fence).members().unwrap_or_default() {
-        write_line(f, depth, member)?;
+        write_line(f, depth, member, member.status())?;
     }
     Ok(())
 }
 
-fn write_line(f: &mut fmt::Formatter<'_>, depth: usize, fence: &Fence) -> fmt::Result {
-    writeln!(f, "{:indent$}{fence}", "", indent = 2 * depth)
+fn write_line(
+    f: &mut fmt::Formatter<'_>,
+    depth: usize,
+    fence: &Fence,
+    status: Status,
+) -> fmt::Result {
+    write!(f, "{:indent$}", "", indent = 2 * depth)?;
+    write_fence(f, fence, status)?;
+    writeln!(f)
 }
 
 /// `driver timeline context:seqno state`
 impl fmt::Display for Fence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (driver, timeline) = (self.driver_name(), self.timeline_name());
-        let (context, seqno) = (self.context(), self.seqno());
-        write!(f, "{driver} {timeline} {context}:{seqno} {}", self.status())
+        write_fence(f, self, self.status())
     }
+}
+
+fn write_fence(f: &mut fmt::Formatter<'_>, fence: &Fence, status: Status) -> fmt::Result {
+    let (driver, timeline) = (fence.driver_name(), fence.timeline_name());
+    write!(f, "{driver} {timeline} {}:{} {status}", fence.context(), fence.seqno())
 }
 
 impl fmt::Debug for Fence {
