@@ -162,7 +162,7 @@ impl Fence {
     /// Does our signal say that the operation of `other` has ended, too? Not of one that was lost.
     #[inline]
     pub(crate) fn supersedes(&self, other: &Fence) -> bool {
-        other.life() != Life::Abandoned && self.is_later_than(other) == Some(true)
+        self.is_later_than(other) == Some(true) && !other.is_lost()
     }
 
     /// Are both handles of one fence?

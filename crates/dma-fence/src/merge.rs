@@ -38,9 +38,6 @@ pub fn merge(fences: impl IntoIterator<Item = Fence>) -> Fence {
     try_merge(fences).expect("out of memory")
 }
 
-/// So many fences are believed to come; whether more do is seen when they do.
-const TRUSTED: usize = 1024;
-
 /// As [`merge`], where memory may be short.
 ///
 /// # Errors
@@ -48,34 +45,21 @@ const TRUSTED: usize = 1024;
 #[doc(alias = "dma_fence_unwrap_merge")]
 pub fn try_merge(fences: impl IntoIterator<Item = Fence>) -> Result<Fence, AllocError> {
     let fences = fences.into_iter();
-    let mut leaves = Vec::new();
-    leaves.try_reserve(fences.size_hint().0.min(TRUSTED)).map_err(|_| AllocError)?;
-    let mut add = |leaf| {
-        leaves.try_reserve(1).map_err(|_| AllocError)?;
-        leaves.push(leaf);
-        Ok(())
-    };
-    let mut signaled = Tally::NONE;
+    let mut found = Found::room_for(fences.size_hint().0.min(MANY))?;
     for fence in fences {
         if !fence.is_container() {
-            add(fence)?;
+            found.add(fence)?;
             continue;
         }
         let mut walk = fence.leaves();
-        walk.by_ref().try_for_each(&mut add)?;
-        signaled = signaled.and(walk.taken_out());
+        walk.by_ref().try_for_each(|leaf| found.add(leaf))?;
+        found.signaled = found.signaled.and(walk.taken_out());
     }
-    if leaves.is_empty() {
+    if found.leaves.is_empty() {
         return Ok(Fence::signaled());
     }
-    leaves.retain(|leaf| match leaf.status() {
-        Status::Signaled(signal) => {
-            signaled = signaled.and(Tally::of(signal));
-            false
-        }
-        _ => true,
-    });
-    dedup(&mut leaves);
+    found.sift();
+    let Found { mut leaves, signaled } = found;
     match leaves.len() {
         0 => Fence::try_signaled_with(signaled.signal()),
         1 => Ok(leaves.remove(0)),
@@ -87,8 +71,51 @@ pub fn try_merge(fences: impl IntoIterator<Item = Fence>) -> Result<Fence, Alloc
     }
 }
 
+/// So many fences are believed to come before they do, and are kept before they are sifted.
+const MANY: usize = 1024;
+
+/// What was found so far.
+struct Found {
+    leaves: Vec<Fence>,
+    /// What those amounted to that are no longer there, for they had signaled.
+    signaled: Tally,
+}
+
+impl Found {
+    fn room_for(count: usize) -> Result<Found, AllocError> {
+        let mut leaves = Vec::new();
+        leaves.try_reserve(count).map_err(|_| AllocError)?;
+        Ok(Found { leaves, signaled: Tally::NONE })
+    }
+
+    fn add(&mut self, leaf: Fence) -> Result<(), AllocError> {
+        let mut more = 1;
+        if self.leaves.len() >= MANY && self.leaves.len() == self.leaves.capacity() {
+            // The points of a timeline stand for the same fences again and again. As many come before the
+            // next time as are left, so this takes no longer than sorting them all.
+            self.sift();
+            more = self.leaves.len();
+        }
+        self.leaves.try_reserve(more).map_err(|_| AllocError)?;
+        self.leaves.push(leaf);
+        Ok(())
+    }
+
+    /// Leaves only what is pending and nothing else makes superfluous.
+    fn sift(&mut self) {
+        self.leaves.retain(|leaf| match leaf.status() {
+            Status::Signaled(signal) => {
+                self.signaled = self.signaled.and(Tally::of(signal));
+                false
+            }
+            _ => true,
+        });
+        dedup(&mut self.leaves);
+    }
+}
+
 /// Sorts `fences` by context and leaves only those that no other makes superfluous: duplicates go, and so
-/// does what another of the same context is later than, unless it is abandoned.
+/// does what another of the same context is later than, unless it, or a fence in it, is abandoned. Asks no hook.
 ///
 /// ```
 /// use dma_fence::{FenceContext, dedup};

@@ -62,6 +62,24 @@ fn two_points() -> (DriverFence, DriverFence, FenceChain) {
     (first, second, head)
 }
 
+/// As points of a timeline are waited for: each stands for all before it.
+#[test]
+fn merging_the_points_of_a_chain_takes_no_more_memory_than_its_fences() {
+    const POINTS: usize = 300;
+    let context = hardware();
+    let producers: Vec<_> = (0..POINTS).map(|_| context.new_fence()).collect();
+    let mut points: Vec<Fence> = Vec::new();
+    for producer in &producers {
+        let point = FenceChain::new(points.last().cloned(), producer.fence(), producer.seqno());
+        points.push(point.unwrap().into());
+    }
+    // For those given, and twice as many, and twice as many again: more than are sifted at a time.
+    let merged = RefCell::new(None);
+    assert_eq!(allocations(|| _ = merged.replace(Some(merge(points.iter().cloned())))), 3);
+    assert!(merged.take().unwrap().same_fence(&producers[POINTS - 1].fence()));
+    producers.into_iter().for_each(|producer| producer.signal(Ok(())));
+}
+
 #[test]
 fn nested_signals_allocate_nothing() {
     let context = hardware();

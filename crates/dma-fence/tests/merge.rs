@@ -5,8 +5,8 @@ mod common;
 
 use common::{Backend, Random, hardware, lost, rounds, software};
 use dma_fence::{
-    ContextKind, DriverFence, Errno, Fence, FenceArray, FenceChain, FenceContext, SeqnoOrder,
-    Signal, Status, Timestamp, dedup, merge, try_merge,
+    ArrayAllocation, ArrayMembers, ContextKind, DriverFence, Errno, Fence, FenceArray, FenceChain,
+    FenceContext, SeqnoOrder, Signal, Status, Timestamp, dedup, merge, try_merge,
 };
 
 fn ids(fences: &[Fence]) -> Vec<(u64, u64)> {
@@ -135,6 +135,22 @@ fn dedup_finds_what_belongs_together_wherever_it_is() {
         dedup(&mut fences);
         assert_eq!(ids(&fences), contexts.each_ref().map(|context| (context.id(), 2)));
     }
+}
+
+/// A container does not know of a loss before somebody asks.
+#[test]
+fn dedup_keeps_a_container_of_which_a_member_is_lost() {
+    let (requests, gpu) = (hardware(), hardware());
+    let request = |member: Fence| -> Fence {
+        let members = ArrayMembers::new(vec![member]).unwrap();
+        ArrayAllocation::new().unwrap().init_in(&requests, members).into()
+    };
+    let running = gpu.new_fence();
+    let (first, second) = (request(lost(&gpu)), request(running.fence()));
+    let mut fences = vec![second.clone(), first.clone()];
+    dedup(&mut fences);
+    assert_eq!(ids(&fences), ids(&[second, first]));
+    running.signal(Ok(()));
 }
 
 #[test]

@@ -29,9 +29,11 @@ impl Model {
 
     /// Those that no other makes superfluous, by context.
     pub(crate) fn dedup(&self, fences: &[FenceId]) -> Vec<FenceId> {
+        let abandoned = |id: FenceId| self.fences[id].life == Status::Abandoned;
+        // A container may not know yet that something in it is.
+        let lost = |id: FenceId| abandoned(id) || self.leaves(id).into_iter().any(abandoned);
         let superseded = |id: FenceId| {
-            self.fences[id].life != Status::Abandoned
-                && fences.iter().any(|&other| self.is_later(other, id) == Some(true))
+            !lost(id) && fences.iter().any(|&other| self.is_later(other, id) == Some(true))
         };
         let mut left: Vec<FenceId> = fences.iter().copied().filter(|&id| !superseded(id)).collect();
         left.sort_by_key(|&id| (self.fences[id].context, id));

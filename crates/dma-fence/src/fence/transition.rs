@@ -182,6 +182,14 @@ impl Fence {
         self.life()
     }
 
+    /// Is it abandoned, or anything that it stands for, of which a container may not know yet? Asks no hook.
+    #[inline]
+    pub(super) fn is_lost(&self) -> bool {
+        let is_abandoned = |fence: Fence| fence.life() == Life::Abandoned;
+        self.life() == Life::Abandoned
+            || self.is_container() && lost::any() && self.leaves().any(is_abandoned)
+    }
+
     /// As [`poll`](Self::poll), and looks for what has been lost, anywhere in a container.
     #[cold]
     pub(crate) fn poll_all(&self) -> Life {
