@@ -46,6 +46,33 @@ fn every_way_to_lock_in_a_section_is_reported() {
     all_are_reported(Rule::ReservationInSection, Class::Reservation, &locks);
 }
 
+fn rules(f: impl FnOnce()) -> Vec<Rule> {
+    reports(f).iter().map(Violation::rule).collect()
+}
+
+/// As many as a job has buffers: more than a thread has places for what it holds.
+#[test]
+fn a_section_with_many_objects_locked_is_one() {
+    let objects: Vec<_> = (0..100).map(|_| ReservationObject::new()).collect();
+    let _locked = lock_all(&objects.iter().collect::<Vec<_>>()).unwrap();
+    let _section = contract::signalling();
+    assert_eq!(rules(contract::may_allocate), [Rule::AllocationInSection]);
+}
+
+#[test]
+fn what_is_locked_several_times_from_one_place_is_held_until_the_last_has_gone() {
+    static DRIVER: LockClass = LockClass::new("a lock of the driver, before those of buffers");
+    let objects: Vec<_> = (0..3).map(|_| ReservationObject::new()).collect();
+    let first = DRIVER.acquire();
+    let mut locked: Vec<_> = objects.iter().map(ReservationObject::lock).collect();
+    drop(first);
+    locked.truncate(1);
+    assert_eq!(rules(|| drop(DRIVER.acquire())), [Rule::Order]);
+    locked.clear();
+    // In a place of its own, or it would be known.
+    assert_eq!(rules(|| drop(DRIVER.acquire())), []);
+}
+
 #[test]
 fn every_wait_in_a_section_is_reported_whether_or_not_it_had_to_sleep() {
     let (idle, busy) = (ReservationObject::new(), ReservationObject::new());

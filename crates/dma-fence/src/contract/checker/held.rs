@@ -8,10 +8,10 @@ use crate::contract::Class;
 use core::cell::Cell;
 use core::panic::Location;
 
-/// Deeper than locks nest. What goes beyond is not checked.
+/// More than a thread has that differ. What goes beyond is not checked.
 const DEPTH: usize = 32;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) struct Holding {
     pub(super) class: Class,
     pub(super) at: &'static Location<'static>,
@@ -19,8 +19,9 @@ pub(super) struct Holding {
 }
 
 struct PerThread {
-    /// In no order: guards may go in any.
-    held: [Cell<Option<Holding>>; DEPTH],
+    /// In no order: guards may go in any. What is held several times from one place, as the locks of a job's
+    /// buffers are, makes the same steps and has one entry, which counts.
+    held: [Cell<Option<(Holding, usize)>>; DEPTH],
     checking: Cell<bool>,
 }
 
@@ -38,16 +39,23 @@ pub(in crate::contract) struct Entry(Option<usize>);
 
 pub(super) fn push(holding: Holding) -> Entry {
     Entry(HERE.with(|here| {
-        let free = here.held.iter().position(|entry| entry.get().is_none())?;
-        here.held[free].set(Some(holding));
-        Some(free)
+        let first = |wanted: Option<Holding>| {
+            here.held.iter().position(|entry| entry.get().map(|(held, _)| held) == wanted)
+        };
+        let index = first(Some(holding)).or_else(|| first(None))?;
+        let times = here.held[index].get().map_or(0, |(_, times)| times);
+        here.held[index].set(Some((holding, times + 1)));
+        Some(index)
     }))
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         if let Some(index) = self.0 {
-            HERE.with(|here| here.held[index].set(None));
+            HERE.with(|here| {
+                let left = here.held[index].get().filter(|(_, times)| *times > 1);
+                here.held[index].set(left.map(|(held, times)| (held, times - 1)));
+            });
         }
     }
 }
@@ -63,7 +71,7 @@ impl Checking {
     }
 
     pub(super) fn held(&self) -> impl Iterator<Item = Holding> {
-        (0..DEPTH).filter_map(|index| HERE.with(|here| here.held[index].get()))
+        (0..DEPTH).filter_map(|index| HERE.with(|here| Some(here.held[index].get()?.0)))
     }
 }
 
