@@ -77,7 +77,8 @@ pub(crate) struct ContextInner {
 }
 
 /// The fences that lost their producer, oldest first, linked through themselves so that losing one
-/// allocates nothing. The links are written under this list's lock; a fence's own lock nests inside.
+/// allocates nothing. The links are written by who has the list, under the context's lock but for a list
+/// that was taken out; a fence's own lock nests inside.
 struct AbandonedFences {
     ends: Option<(Fence, Fence)>,
     count: usize,
@@ -101,6 +102,16 @@ impl AbandonedFences {
         });
     }
 
+    /// If it is there.
+    fn remove(&mut self, fence: &Fence) {
+        let mut all = self.take();
+        while let Some(abandoned) = all.pop() {
+            if !abandoned.same_fence(fence) {
+                self.push(&abandoned);
+            }
+        }
+    }
+
     fn pop(&mut self) -> Option<Fence> {
         let (first, last) = self.ends.take()?;
         self.count -= 1;
@@ -118,9 +129,14 @@ impl ContextInner {
     pub(crate) fn keep_abandoned(&self, fence: &Fence) {
         self.abandoned.lock().push(fence);
     }
+
+    /// It has signaled before it was abandoned.
+    pub(crate) fn keep_no_longer(&self, fence: &Fence) {
+        self.abandoned.lock().remove(fence);
+    }
 }
 
-/// Takes `count` numbers of contexts, never given out before; the first one.
+/// The number of a context, never given out before.
 pub(crate) fn allocate_context() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)

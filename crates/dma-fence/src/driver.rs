@@ -121,8 +121,8 @@ impl Drop for DriverFence {
 }
 
 /// The way out and the record are there before the loss is visible, so that a reset meanwhile finds the
-/// fence and whoever is woken finds the record. Should a hook on another thread signal the fence between
-/// the first look and the last step, it is counted as lost although it was not.
+/// fence and whoever is woken finds the record. Should a hook signal the fence between the first look and
+/// the last step, the record tells of a loss that was none, and the way out is closed again.
 fn abandon(fence: &Fence, context: &Issued<ContextInner>, made: &'static Location<'static>) {
     // A hook may have signaled it: then nothing is lost. It is not asked any more.
     if fence.life() == Life::Signaled {
@@ -132,7 +132,9 @@ fn abandon(fence: &Fence, context: &Issued<ContextInner>, made: &'static Locatio
     drain::scope(|| {
         // Logs, which is user code: if that panics, the loss is told all the same.
         drain::guarded(|| taint::record_abandoned(context, fence.seqno(), made));
-        fence.abandon();
+        if !fence.abandon() {
+            context.keep_no_longer(fence);
+        }
     });
 }
 

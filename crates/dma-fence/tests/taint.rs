@@ -147,7 +147,7 @@ fn the_newest_records_replace_the_oldest() {
 #[cfg(feature = "tracing")]
 mod logged {
     use super::{alone, hardware, lose, taint};
-    use crate::common::panic_of;
+    use crate::common::{OnPoll, lost, panic_of};
     use dma_fence::{Errno, Status};
     use std::collections::BTreeMap;
     use std::fmt::Debug;
@@ -159,7 +159,8 @@ mod logged {
 
     type Fields = BTreeMap<&'static str, String>;
 
-    struct Keep(Arc<Mutex<Vec<Fields>>>);
+    /// Calls with the fields of each warning.
+    struct Log<F>(F);
     struct Read(Fields);
 
     impl Visit for Read {
@@ -171,7 +172,12 @@ mod logged {
         }
     }
 
-    impl Subscriber for Keep {
+    fn keeping(kept: &Arc<Mutex<Vec<Fields>>>) -> Log<impl Fn(Fields) + Send + Sync + 'static> {
+        let kept = kept.clone();
+        Log(move |fields| kept.lock().unwrap().push(fields))
+    }
+
+    impl<F: Fn(Fields) + Send + Sync + 'static> Subscriber for Log<F> {
         fn enabled(&self, metadata: &Metadata<'_>) -> bool {
             *metadata.level() == Level::WARN
         }
@@ -183,7 +189,7 @@ mod logged {
         fn event(&self, event: &Event<'_>) {
             let mut read = Read(Fields::new());
             event.record(&mut read);
-            self.0.lock().unwrap().push(read.0);
+            (self.0)(read.0);
         }
         fn enter(&self, _: &Id) {}
         fn exit(&self, _: &Id) {}
@@ -203,7 +209,7 @@ mod logged {
         let context = hardware();
         let (producer, before) = (context.new_fence(), taint::counts().abandoned);
         let fence = producer.fence();
-        let panic = subscriber::with_default(Keep(broken), || panic_of(|| drop(producer)));
+        let panic = subscriber::with_default(keeping(&broken), || panic_of(|| drop(producer)));
         assert!(panic.is_some());
         assert_eq!((fence.status(), taint::counts().abandoned), (Status::Abandoned, before + 1));
         let name = Some((fence.context(), fence.seqno()));
@@ -211,11 +217,29 @@ mod logged {
         context.declare_idle(Errno::EIO);
     }
 
+    /// A log may ask the fence, as any other thread may meanwhile, and its backend may know.
+    #[test]
+    fn what_signals_while_its_loss_is_recorded_is_not_abandoned() {
+        let _alone = alone();
+        let context = hardware();
+        let earlier = lost(&context);
+        let producer = context.new_fence_with(Arc::new(OnPoll(|| Some(Ok(())))));
+        let fence = producer.fence();
+        let later = context.new_fence();
+        let ask = fence.clone();
+        subscriber::with_default(Log(move |_| assert!(ask.is_signaled())), || drop(producer));
+        assert!(matches!(fence.status(), Status::Signaled(_)));
+        assert_eq!(context.abandoned(), 1, "the earlier one");
+        drop(later);
+        assert_eq!(context.declare_idle(Errno::EIO), 2);
+        assert!(earlier.is_signaled());
+    }
+
     #[test]
     fn each_event_is_a_warning_with_its_fields() {
         let _alone = alone();
-        let kept = Arc::default();
-        let (line, record) = subscriber::with_default(Keep(Arc::clone(&kept)), || {
+        let kept: Arc<Mutex<Vec<Fields>>> = Arc::default();
+        let (line, record) = subscriber::with_default(keeping(&kept), || {
             taint::record_leak("a page", 4096);
             (line!() - 1, lose(hardware().new_fence()))
         });
