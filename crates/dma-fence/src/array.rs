@@ -228,7 +228,7 @@ pub(crate) fn poll(fence: &Fence) {
 pub enum RefusalReason {
     /// An array of nothing would signal never or at once; merge instead.
     Empty,
-    /// The member at this index is an array itself; merge instead.
+    /// The member at this index is an array or a chain; merge instead.
     Container(usize),
 }
 

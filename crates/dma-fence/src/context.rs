@@ -31,9 +31,10 @@ pub enum ContextKind {
 /// How sequence numbers of a context compare.
 ///
 /// Where operations end in order, the driver signals in order, too. A job that is cancelled while one
-/// before it is lost or still runs has not ended in order: drop its producer instead of signaling it, or
-/// make the context [`Unordered`](Self::Unordered). Else what stands for both, a merged fence or a place in
-/// a reservation object, signals with the later one.
+/// before it is lost or still runs has not ended in order. Else what stands for both, a merged fence or a
+/// place in a reservation object, signals with the later one. In a hardware context drop its producer
+/// instead of signaling it. In a software context that is a signal, too, so if jobs of it may be cancelled
+/// out of order, it has to be [`Unordered`](Self::Unordered).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SeqnoOrder {
     /// 64 bits: they never wrap. Operations end in this order, so a later one stands for those before.
@@ -191,7 +192,9 @@ impl FenceContext {
         Self::new(ContextKind::Hardware, driver, timeline, SeqnoOrder::Bits64)
     }
 
-    /// A context of this process's own code.
+    /// A context of this process's own code, whose operations end in order. If a later one may be
+    /// cancelled, or its producer dropped, while one before it still runs, make a [`new`](Self::new)
+    /// one that is [`Unordered`](SeqnoOrder::Unordered).
     pub fn software(
         driver: impl Into<Cow<'static, str>>,
         timeline: impl Into<Cow<'static, str>>,

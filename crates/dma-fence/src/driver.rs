@@ -37,7 +37,7 @@ impl fmt::Debug for FenceAllocation {
 ///
 /// Dropping it unsignaled in a hardware context makes the fence Abandoned: nothing that waits to reuse
 /// memory goes ahead, everything that waits on a CPU is told. In a software context the fence signals
-/// `ECANCELED`.
+/// `ECANCELED`; also before earlier ones, see [`SeqnoOrder`](crate::SeqnoOrder).
 ///
 /// ```compile_fail
 /// # use dma_fence::FenceContext;
@@ -85,7 +85,8 @@ impl DriverFence {
     /// The operation has ended, now.
     ///
     /// # Context
-    /// Runs the callbacks on this thread, under no lock; if this is inside a callback, after it.
+    /// Runs the callbacks on this thread, under no lock; if this is inside a callback, a hook that enables
+    /// signaling, or the drop of a backend that signals, after that: none of them may wait for who is told.
     /// Allocates nothing. If callbacks panic, the first panic goes on after all of them have run.
     #[doc(alias("dma_fence_signal", "dma_fence_set_error"))]
     pub fn signal(self, result: Result<(), Errno>) {

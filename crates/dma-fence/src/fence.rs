@@ -260,11 +260,16 @@ impl Fence {
     /// Calls `callback` when the fence has signaled or was abandoned, whichever comes first; this is
     /// how a dependency is waited for.
     ///
+    /// Registering asks nobody. A container hears of a loss when its walk comes to what was lost, or when
+    /// somebody asks for its [`status`](Self::status): who wants to know at once does so after registering,
+    /// as every wait and every future does.
+    ///
     /// # Errors
     /// Hands the callback back, unrun, if the fence is decided already.
     ///
     /// # Context
-    /// As [`on_signal`](Self::on_signal); an abandonment calls on the thread that lost the producer.
+    /// As [`on_signal`](Self::on_signal); an abandonment calls on the thread that lost the producer, or of
+    /// a container on that which noticed.
     #[doc(alias = "dma_fence_add_callback")]
     pub fn on_outcome<F>(&self, callback: F) -> Result<FenceCallback, Declined<F>>
     where

@@ -18,7 +18,8 @@ pub enum Enabled {
 /// run; the backend lives until it has returned. An abandoned fence calls no hooks either: its producer
 /// is gone.
 ///
-/// No lock of the library is held in a hook: it may signal, register, query or drop any fence. A hook
+/// No lock of the library is held in a hook: it may signal, register, query or drop any fence. Who waits for
+/// what a hook or a backend's drop signals is told when that has returned, so it must not wait for them. A hook
 /// that panics does so when the signals under way have been told to everybody. A backend is dropped when
 /// its fence signals; one that owns the next fence's producer nests that drop, so a long chain of
 /// dependencies belongs into callbacks, which do not nest.

@@ -1,6 +1,8 @@
 //! What a bare-metal host tells the library, once, before it makes the first fence.
 //!
-//! With `std` the operating system answers these questions and this module is not there.
+//! With `std` the operating system answers these questions and this module is not there. And where a panic
+//! unwinds, one in a callback is caught and goes on later; without `std` nobody can, so a host must not
+//! unwind (`panic = "abort"`): the thread whose callback did would run no other one any more.
 
 use crate::sync::global::Mutex;
 

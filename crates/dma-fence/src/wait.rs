@@ -6,9 +6,9 @@
 //! - [`several`]: one wait for many fences, woken once
 //! - [`waker`]: the waker of the task that polled last
 //!
-//! Every wait asks each backend and each array before it sleeps, for a backend may know before its
-//! interrupt comes, and a member that is lost may be far from an array's walk. After that it listens to
-//! callbacks only.
+//! Every wait asks each backend and each container before it sleeps, for a backend may know before its
+//! interrupt comes, and a member that is lost may be far from an array's walk. A thread then listens to
+//! callbacks only; a future asks again whenever it is polled.
 
 mod all;
 mod any;
@@ -41,7 +41,8 @@ impl Fence {
         self.outcome()
     }
 
-    /// What became of the fence so far. Asks no hook: the state is enough once it was waited for.
+    /// What became of the fence so far. The state is enough once it was waited for, but of a container that
+    /// was abandoned: what is in it may have signaled after all.
     #[inline]
     fn outcome(&self) -> Option<Outcome> {
         self.decided(Interest::Outcome)

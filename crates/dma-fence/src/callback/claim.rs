@@ -14,9 +14,9 @@
 //! | who | transition | ordering | pairs with |
 //! |---|---|---|---|
 //! | drainer | start: Waiting → Running | AcqRel | revoke |
-//! | drainer | finish: Running / Awaited → Done | AcqRel | revoke, `is_done` |
+//! | drainer | finish: Running / Awaited → Done | AcqRel | revoke, `wait_finished` |
 //! | canceller | revoke: Waiting → Cancelled | AcqRel | start |
-//! | canceller | revoke: Running → Awaited | AcqRel | finish |
+//! | canceller | `wait_finished`: Running → Awaited | AcqRel | finish |
 //!
 //! CLAIM-ONCE: exactly one of *start* and *revoke from Waiting* succeeds, and who succeeds owns the
 //! closure. (A drainer with the node's only handle owns it without: its registration is gone, or never was.) `runner`

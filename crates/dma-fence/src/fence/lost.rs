@@ -2,8 +2,9 @@
 //!
 //! Nearly always there are none, and then nobody has to search a container for one: a chain that is asked
 //! again and again would pay with all its points each time. A fence is counted before it can be seen to be
-//! abandoned, so who has heard of a loss finds it. One that is freed without a reset stays in the count,
-//! which costs others time and nothing else.
+//! abandoned, so who has heard of a loss finds it. One whose context is never reset stays in the count, which
+//! costs others time and nothing else. A question beside a reset may find the count lower and the fence still
+//! abandoned: then the answer for a container is that of the moment after.
 
 use crate::sync::global::{AtomicUsize, Ordering};
 

@@ -8,7 +8,7 @@
 //! |---|---|---|---|
 //! | any thread | `load` | Acquire | every unlock |
 //! | any thread | `lock`: LOCKED 0 → 1 | Acquire | the unlock before it |
-//! | lock holder | `unlock` / `unlock_as`: LOCKED 1 → 0, new state | Release | `load`, `lock` |
+//! | lock holder | the guard's drop, `unlock_as`: LOCKED 1 → 0, new state | Release | `load`, `lock` |
 //!
 //! While LOCKED is set nobody but the holder stores to the word, so the unlock may be a plain store
 //! (invariant STATE-LOCK). A life only moves forward: Pending → Abandoned → Signaled, or Pending →
