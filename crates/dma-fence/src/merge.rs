@@ -88,17 +88,25 @@ impl Found {
         Ok(Found { leaves, signaled: Tally::NONE })
     }
 
+    #[inline]
     fn add(&mut self, leaf: Fence) -> Result<(), AllocError> {
+        if self.leaves.len() == self.leaves.capacity() {
+            self.make_room()?;
+        }
+        self.leaves.push(leaf);
+        Ok(())
+    }
+
+    #[cold]
+    fn make_room(&mut self) -> Result<(), AllocError> {
         let mut more = 1;
-        if self.leaves.len() >= MANY && self.leaves.len() == self.leaves.capacity() {
+        if self.leaves.len() >= MANY {
             // The points of a timeline stand for the same fences again and again. As many come before the
             // next time as are left, so this takes no longer than sorting them all.
             self.sift();
             more = self.leaves.len();
         }
-        self.leaves.try_reserve(more).map_err(|_| AllocError)?;
-        self.leaves.push(leaf);
-        Ok(())
+        self.leaves.try_reserve(more).map_err(|_| AllocError)
     }
 
     /// Leaves only what is pending and nothing else makes superfluous.
