@@ -6,11 +6,11 @@
 //! - [`closure`]: a user's closure as a node, and the guard that cancels it
 //! - [`drain`]: running detached lists, one after the other, however deep signals nest
 
-pub(crate) mod claim;
+mod claim;
 mod closure;
 pub(crate) mod drain;
-pub(crate) mod list;
-pub(crate) mod node;
+mod list;
+mod node;
 
 pub(crate) use closure::Call;
 pub use closure::{Declined, FenceCallback};

@@ -196,7 +196,7 @@ impl FenceCallback {
     }
 
     /// Takes the callback back without waiting for one that is running on another thread.
-    pub(crate) fn abandon(mut self) {
+    pub(crate) fn cancel_without_waiting(mut self) {
         if let Some(registration) = self.0.take() {
             registration.revoke(false);
         }

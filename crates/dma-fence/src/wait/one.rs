@@ -64,7 +64,7 @@ impl Drop for FenceFuture {
     fn drop(&mut self) {
         if let Some((callback, _)) = self.registered.take() {
             // Not waiting for a wake-up under way: an executor may hold the lock that it takes.
-            callback.abandon();
+            callback.cancel_without_waiting();
         }
     }
 }

@@ -86,6 +86,6 @@ impl<S> Drop for Several<S> {
     fn drop(&mut self) {
         // Not waiting for a wake-up under way: it finds nobody, which is no harm, and an executor may hold
         // the lock that it takes.
-        self.callbacks.drain(..).for_each(FenceCallback::abandon);
+        self.callbacks.drain(..).for_each(FenceCallback::cancel_without_waiting);
     }
 }
