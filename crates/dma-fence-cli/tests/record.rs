@@ -84,8 +84,11 @@ fn what_cannot_be_written_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_recording_that_does_not_begin_leaves_an_older_one_alone() {
+fn a_recording_that_does_not_begin_leaves_an_older_one_alone_and_no_new_one() {
     let Some((_dir, file)) = tracefs() else { return };
+    let nothing = record(&["-o", &file, "--", "/no/such/command"]).output().unwrap();
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(fs::metadata(&file).is_err(), "an empty recording");
     fs::write(&file, "an older recording").unwrap();
     let output = record(&["-o", &file, "--", "/no/such/command"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

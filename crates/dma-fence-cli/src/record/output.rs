@@ -1,7 +1,7 @@
 //! The file that the trace goes to, or standard output.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Read, Write},
     os::fd::AsFd,
     path::Path,
@@ -14,6 +14,8 @@ pub(super) struct Output<'a> {
     path: &'a Path,
     file: BufWriter<File>,
     written: Written,
+    /// Whether the file was made for a recording that has not begun.
+    is_new: bool,
 }
 
 /// How much came from the kernel.
@@ -25,15 +27,16 @@ pub(crate) struct Written {
 
 impl<'a> Output<'a> {
     /// What the file holds stays until [`begin`](Self::begin): it may be another recording, and there may be none
-    /// now.
+    /// now. Then a file that was not there goes again.
     pub(super) fn open(path: &'a Path) -> Result<Self, RecordError> {
+        let is_new = !is_stdout(path) && fs::symlink_metadata(path).is_err();
         let file = if is_stdout(path) {
             io::stdout().as_fd().try_clone_to_owned().map(File::from)
         } else {
             OpenOptions::new().write(true).create(true).truncate(false).open(path)
         };
         let file = BufWriter::new(file.map_err(RecordError::output(path))?);
-        Ok(Output { path, file, written: Written::default() })
+        Ok(Output { path, file, written: Written::default(), is_new })
     }
 
     pub(super) fn begin(&mut self) -> Result<(), RecordError> {
@@ -41,7 +44,9 @@ impl<'a> Output<'a> {
         // Devices and pipes cannot be emptied, and standard output is the caller's.
         let is_ours = !is_stdout(self.path) && file.metadata().is_ok_and(|it| it.is_file());
         let emptied = if is_ours { file.set_len(0) } else { Ok(()) };
-        emptied.map_err(RecordError::output(self.path))
+        emptied.map_err(RecordError::output(self.path))?;
+        self.is_new = false;
+        Ok(())
     }
 
     /// Takes what there is; the kernel forgets what was taken. Whoever reads along sees it at once.
@@ -75,6 +80,15 @@ impl<'a> Output<'a> {
     }
 }
 
+impl Drop for Output<'_> {
+    fn drop(&mut self) {
+        if self.is_new {
+            // Whoever asked for it is told of a failure already.
+            let _ = fs::remove_file(self.path);
+        }
+    }
+}
+
 pub(crate) fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
@@ -82,7 +96,6 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn what_a_file_holds_goes_only_when_a_recording_begins() {
@@ -98,11 +111,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_new_only_until_a_recording_begins() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trace");
+        drop(Output::open(&path).unwrap());
+        assert!(!path.exists());
+        let mut output = Output::open(&path).unwrap();
+        output.begin().unwrap();
+        drop(output);
+        assert!(path.exists());
+    }
+
+    #[test]
     fn lines_and_bytes_are_counted_and_seen_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let (path, pipe) = (dir.path().join("trace"), dir.path().join("pipe"));
         fs::write(&pipe, "one\ntwo\n").unwrap();
         let mut output = Output::open(&path).unwrap();
+        output.begin().unwrap();
         output.take(&mut File::open(&pipe).unwrap()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         let written = output.finish().unwrap();
