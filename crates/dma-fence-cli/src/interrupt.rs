@@ -13,7 +13,11 @@ use signal_hook::{
     flag,
 };
 
-/// The signal that arrived, or 0. The handlers do no more than store it.
+/// The signal that arrived, or 0. The handlers do no more than store it; by default there are none, and a signal does
+/// what it does.
+///
+/// The system retries what is interrupted: while they are installed, nothing may wait that a signal should end.
+#[derive(Default)]
 pub(crate) struct Interrupt(Arc<AtomicUsize>);
 
 impl Interrupt {

@@ -5,9 +5,9 @@ mod program;
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -70,11 +70,11 @@ fn pair() -> (OwnedFd, OwnedFd) {
 }
 
 /// The status, or `None` if it hangs.
-fn ended(mut child: Child) -> Option<Option<i32>> {
+fn ended(child: &mut Child) -> Option<ExitStatus> {
     let begin = Instant::now();
     while begin.elapsed() < LIMIT {
         if let Some(status) = child.try_wait().unwrap() {
-            return Some(status.code());
+            return Some(status);
         }
         thread::sleep(Duration::from_millis(5));
     }
@@ -149,14 +149,14 @@ impl Terminal {
     /// Waits for its end: its status. The terminal must be as it was.
     #[track_caller]
     fn end(mut self) -> (Option<i32>, String) {
-        let child = self.child.take().expect("it is taken here only");
-        let status = ended(child).unwrap_or_else(|| panic!("it hangs: {:?}", self.shown()));
+        let mut child = self.child.take().expect("it is taken here only");
+        let status = ended(&mut child).unwrap_or_else(|| panic!("it hangs: {:?}", self.shown()));
         let modes = tcgetattr(&self.terminal).unwrap();
         assert_eq!(format!("{modes:?}"), format!("{:?}", self.modes));
         // Back from the second screen, with a cursor.
         self.wait_for("\x1b[?1049l");
         self.wait_for("\x1b[?25h");
-        (status, self.shown())
+        (status.code(), self.shown())
     }
 }
 
@@ -192,7 +192,7 @@ fn it_ends_when_its_terminal_has_gone() {
     // Not told by a signal.
     let mut command = Command::new("sh");
     command.args(["-c", r#"trap "" HUP; exec "$0" watch "$@""#, BIN]).args(args);
-    let child = command.stdin(side()).stdout(side()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command.stdin(side()).stdout(side()).stderr(Stdio::null()).spawn().unwrap();
     let mut screen = File::from(keys);
     let mut shown = Vec::new();
     while !String::from_utf8_lossy(&shown).contains("ENDED") {
@@ -202,7 +202,7 @@ fn it_ends_when_its_terminal_has_gone() {
     }
     drop(screen);
     drop(terminal);
-    assert_eq!(ended(child).unwrap(), Some(1));
+    assert_eq!(ended(&mut child).unwrap().code(), Some(1));
 }
 
 #[test]
@@ -313,6 +313,37 @@ fn packed_captures_can_be_replayed_and_a_pipe_too() {
     child.stdin.take().unwrap().write_all(FROZEN.as_bytes()).unwrap();
     let text = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
     assert!(text.starts_with("2 stuck"), "{text}");
+}
+
+/// There may never be any.
+#[test]
+fn a_signal_ends_it_while_it_waits_for_a_file() {
+    let files = Files::new();
+    let fifo = program::fifo(files.0.path());
+    let fifo = fifo.to_str().unwrap();
+    let begun = || {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(FROZEN.as_bytes()).unwrap();
+        (reader, writer)
+    };
+    for (signal, number) in [(Signal::INT, 2), (Signal::TERM, 15)] {
+        let (_control, terminal) = pair();
+        let side = || Stdio::from(terminal.try_clone().unwrap());
+        let mut on_terminal = watch(&["--replay", "-"]);
+        on_terminal.stdin(side()).stdout(side());
+        let mut once = watch(&["--once", "--replay", "-"]);
+        let (reader, _writer) = begun();
+        once.stdin(reader).stdout(Stdio::null());
+        let mut on_fifo = watch(&["--once", "--replay", fifo]);
+        on_fifo.stdout(Stdio::null());
+        for mut command in [on_terminal, once, on_fifo] {
+            let mut child = command.spawn().unwrap();
+            program::wait_until_it_waits(&child);
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            let status = ended(&mut child).unwrap_or_else(|| panic!("{command:?} hangs"));
+            assert_eq!(status.signal(), Some(number), "{command:?}");
+        }
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod words;
 
 use std::{
     io::{self, IsTerminal, Read},
+    path::Path,
     time::Duration,
 };
 
@@ -54,8 +55,18 @@ pub(crate) fn run(args: &WatchArgs) -> Result<Watched, WatchError> {
     if !args.once && !io::stdout().is_terminal() {
         return Err(WatchError::NoTerminal);
     }
-    let interrupt = Interrupt::install().map_err(WatchError::Signals)?;
-    let source = open(args)?;
+    // A pipe may keep us waiting for its first bytes, or --once for its last: nobody looks whether a signal has
+    // come then, so that it has to end us by itself.
+    let replay = args.replay.as_deref().map(|path| open(path, args)).transpose()?;
+    let interrupt = match &replay {
+        Some(_) if args.once => Interrupt::default(),
+        _ => Interrupt::install().map_err(WatchError::Signals)?,
+    };
+    let source = match replay {
+        Some(replay) => replay,
+        // Not before there are handlers: somebody has to remove its buffer.
+        None => Source::Live(Box::new(Live::create(args.buffer_size)?)),
+    };
     let options = Options { threshold_ns: args.threshold, ..Options::default() };
     let session = Session::new(source, options);
     if args.once {
@@ -65,10 +76,7 @@ pub(crate) fn run(args: &WatchArgs) -> Result<Watched, WatchError> {
     session.run(screen, &interrupt)
 }
 
-fn open(args: &WatchArgs) -> Result<Source, WatchError> {
-    let Some(path) = &args.replay else {
-        return Ok(Source::Live(Box::new(Live::create(args.buffer_size)?)));
-    };
+fn open(path: &Path, args: &WatchArgs) -> Result<Source, WatchError> {
     let input = input::open(path)?;
     let speed = if args.once { Speed::Max } else { args.speed };
     let damage = Damage::default();

@@ -1,11 +1,17 @@
 //! The command as from a terminal, wherever these tests were started.
 
+#![allow(dead_code, reason = "each test binary uses its part of these helpers")]
+
 use std::{
     fs,
-    process::Command,
+    path::{Path, PathBuf},
+    process::{Child, Command},
     sync::{Arc, Once},
+    thread,
+    time::{Duration, Instant},
 };
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     flag,
@@ -25,6 +31,27 @@ pub(crate) fn dma_fence() -> Command {
         }
     });
     Command::new(BIN)
+}
+
+/// A pipe with a name, which nobody has opened.
+pub(crate) fn fifo(dir: &Path) -> PathBuf {
+    let path = dir.join("fifo");
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    path
+}
+
+/// Waits until it has slept for a while: nothing goes on in it that would end by itself.
+#[track_caller]
+pub(crate) fn wait_until_it_waits(child: &Child) {
+    let begin = Instant::now();
+    let mut slept = 0;
+    while slept < 10 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        let sleeps = stat.rsplit(") ").next().is_some_and(|state| state.starts_with('S'));
+        slept = if sleeps { slept + 1 } else { 0 };
+        assert!(begin.elapsed() < Duration::from_secs(60), "it does not wait: {stat}");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn is_ignored(signal: i32) -> bool {
