@@ -5,13 +5,16 @@ mod recording;
 use std::{
     cell::RefCell,
     fs,
+    os::unix::process::ExitStatusExt,
     path::Path,
     process::{Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use dma_fence_linux::Vgem;
 use recording::common::{in_time, or_skip};
-use recording::{LIMIT, machine, record, settings, tracefs};
+use recording::{LIMIT, machine, program, record, settings, tracefs};
 use rustix::process::{Pid, Signal, kill_process};
 
 #[track_caller]
@@ -62,11 +65,31 @@ fn it_ends_when_the_time_is_over_or_a_signal_comes() {
     succeeds(&record(&["-o", &file, "--seconds", "100ms"]).output().unwrap());
     for signal in [Signal::INT, Signal::TERM] {
         let mut child = record(&["-o", &file]).stderr(Stdio::null()).spawn().unwrap();
+        // Its handlers come before its buffer.
         in_time(LIMIT, || settings().1 > before.1);
-        // Until its handlers are there and its buffer is complete.
-        in_time(LIMIT, || fs::metadata(&file).is_ok());
         kill_process(Pid::from_child(&child), signal).unwrap();
         assert!(child.wait().unwrap().success(), "what was recorded is there");
+        assert_eq!(settings(), before);
+    }
+}
+
+/// Nobody may ever read it.
+#[test]
+fn a_signal_ends_it_while_it_waits_for_a_pipe() {
+    let Some((dir, _)) = tracefs() else { return };
+    let before = settings();
+    let fifo = program::fifo(dir.0.path());
+    for (signal, number) in [(Signal::INT, 2), (Signal::TERM, 15)] {
+        let mut child = record(&["-o", fifo.to_str().unwrap()]).spawn().unwrap();
+        program::wait_until_it_waits(&child);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let begin = Instant::now();
+        while child.try_wait().unwrap().is_none() && begin.elapsed() < LIMIT {
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Only one that hangs is still there.
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(number));
         assert_eq!(settings(), before);
     }
 }

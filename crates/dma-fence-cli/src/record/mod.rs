@@ -39,9 +39,11 @@ const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 /// Records until the time is over, the command has ended or a signal comes. Whatever happens, the kernel traces
 /// afterwards what it traced before.
 pub(crate) fn run(args: &RecordArgs) -> Result<Recording, RecordError> {
+    // A pipe is opened when somebody reads it, if ever: a signal ends that as long as there are no handlers, and
+    // there is nothing yet to be removed.
+    let mut output = Output::open(&args.output)?;
     let interrupt = Interrupt::install().map_err(RecordError::Signals)?;
     let instance = Instance::create(args.buffer_size)?;
-    let mut output = Output::open(&args.output)?;
     let mut pipe = instance.pipe()?;
     let stdout = if is_stdout(&args.output) { Stdout::Stderr } else { Stdout::Ours };
     let mut victim = Victim::start(&args.command, stdout)?;

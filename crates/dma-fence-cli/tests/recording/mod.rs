@@ -17,7 +17,7 @@ use dma_fence_linux::Vgem;
 use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "../program/mod.rs"]
-mod program;
+pub(crate) mod program;
 pub(crate) use program::dma_fence;
 
 const TRACEFS: &str = "/sys/kernel/tracing";
