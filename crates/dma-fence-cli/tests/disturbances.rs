@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::{BIN, ENGINES, Sandbox, assert_content, dma_fence, noise};
+use common::{BIN, ENGINES, Sandbox, assert_content, dma_fence, fifo, noise};
 use rustix::process::Signal;
 
 /// Hours to copy with [`SLOW`], no space on the disk.
@@ -31,6 +31,24 @@ fn signals_end_the_run_and_leave_no_trace() {
             let run = run.finish().failed(status, &[name, "destination", "untouched"]);
             // It stops submitting and waits for what is in flight, which is little.
             assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
+            assert_content(&destination, b"old");
+        }
+    }
+}
+
+/// A pipe that nobody may ever read, and nothing has begun.
+#[test]
+fn a_signal_while_a_trace_waits_for_its_reader() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.file("source", b"content");
+    let destination = sandbox.file("destination", b"old");
+    fifo(&sandbox.path(""));
+    for option in ["--trace", "--trace-events"] {
+        for (signal, number) in [(Signal::INT, 2), (Signal::TERM, 15)] {
+            let run = sandbox.start(&source, &destination, &[option, "fifo"]);
+            run.wait_until_it_waits();
+            run.signal(signal);
+            assert_eq!(run.finish().signal(), Some(number));
             assert_content(&destination, b"old");
         }
     }

@@ -25,8 +25,8 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
-    pub(crate) fn create(requested: &Path, source: &Source) -> Result<Self, CopyError> {
-        let target = resolve(requested, source)?;
+    /// `target` is what [`resolve`] has found.
+    pub(crate) fn create(target: PathBuf) -> Result<Self, CopyError> {
         let directory = target.parent().unwrap_or(Path::new("/"));
         let (temporary, file) = create_temporary(directory)
             .map_err(CopyError::io("create a temporary file in", directory))?;
@@ -73,7 +73,7 @@ impl Drop for Destination {
 }
 
 /// The absolute name that `requested` means, as `cp` sees it.
-fn resolve(requested: &Path, source: &Source) -> Result<PathBuf, CopyError> {
+pub(super) fn resolve(requested: &Path, source: &Source) -> Result<PathBuf, CopyError> {
     let mut requested = requested.to_owned();
     if requested.is_dir() {
         // `file_name` is None only for directories, and the source is a regular file.

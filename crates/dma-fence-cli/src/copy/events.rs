@@ -21,7 +21,6 @@ use dma_fence::{
     trace::{self, Event, EventKind, Sink},
 };
 
-use super::{destination::Destination, side_file, source::Source};
 use crate::{error::CopyError, record};
 
 const HEADER: &str = "\
@@ -152,12 +151,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn begin(
-        path: &Path,
-        source: &Source,
-        destination: &Destination,
-    ) -> Result<Self, CopyError> {
-        let file = side_file::create("--trace-events", path, source, destination)?;
+    pub(super) fn begin(path: &Path, file: File) -> Result<Self, CopyError> {
         let mut writer = BufWriter::with_capacity(BUFFER, file);
         let result = writer.write_all(HEADER.as_bytes());
         *TEXT.lock() = Some(Output { writer, result });

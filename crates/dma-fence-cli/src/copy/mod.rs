@@ -18,6 +18,7 @@ use self::{
     events::Events,
     pipeline::{Job, Pipeline},
     report::{Report, Warnings},
+    side_file::SideFiles,
     source::{Change, Source},
     trace::Trace,
 };
@@ -31,13 +32,15 @@ use crate::{
 /// `destination` without a commit removes the temporary file.
 pub(crate) fn run(args: &CopyArgs, warnings: &mut Warnings) -> Result<Report, CopyError> {
     check_memory(args)?;
-    let interrupt = Interrupt::install().map_err(|cause| CopyError::Engine(cause.to_string()))?;
     let source = Source::open(&args.source)?;
-    let destination = Destination::create(&args.destination, &source)?;
-    side_file::check_apart(args)?;
+    let target = destination::resolve(&args.destination, &source)?;
+    // A signal ends what may wait as long as there are no handlers, and there is nothing yet to be removed.
+    let side_files = SideFiles::create(args, &source, &target)?;
+    let interrupt = Interrupt::install().map_err(|cause| CopyError::Engine(cause.to_string()))?;
+    let destination = Destination::create(target)?;
     // Before the first fence is made.
-    let events = args.trace_events.as_deref();
-    let events = events.map(|path| Events::begin(path, &source, &destination)).transpose()?;
+    let events = args.trace_events.as_deref().zip(side_files.trace_events);
+    let events = events.map(|(path, file)| Events::begin(path, file)).transpose()?;
     let started = Instant::now();
 
     let (mut pipeline, notice) = Pipeline::start(args, source.len)?;
@@ -45,8 +48,8 @@ pub(crate) fn run(args: &CopyArgs, warnings: &mut Warnings) -> Result<Report, Co
     if args.inject == Some(Inject::EarlySignal) {
         warnings.push("--inject early-signal: THIS RUN IS BROKEN ON PURPOSE: do not use its copy");
     }
-    if let Some(path) = &args.trace {
-        pipeline.trace_to(Trace::create(path, &source, &destination)?);
+    if let Some((path, file)) = args.trace.as_deref().zip(side_files.trace) {
+        pipeline.trace_to(Trace::begin(path, file)?);
     }
     let engine = pipeline.engine();
     let bar = progress::bar(source.len, !args.quiet && !args.json);

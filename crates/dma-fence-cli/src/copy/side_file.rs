@@ -6,22 +6,36 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    destination::{Destination, absolute_entry},
-    source::Source,
-};
+use super::{destination::absolute_entry, source::Source};
 use crate::{args::CopyArgs, error::CopyError};
 
+/// Those that were asked for, empty.
+pub(super) struct SideFiles {
+    pub(super) trace: Option<File>,
+    pub(super) trace_events: Option<File>,
+}
+
+impl SideFiles {
+    /// May wait: a pipe is opened when somebody reads it.
+    pub(super) fn create(
+        args: &CopyArgs,
+        source: &Source,
+        target: &Path,
+    ) -> Result<Self, CopyError> {
+        check_apart(args)?;
+        let create = |option, path: &Option<PathBuf>| {
+            path.as_deref().map(|path| create(option, path, source, target)).transpose()
+        };
+        let trace_events = create("--trace-events", &args.trace_events)?;
+        Ok(Self { trace: create("--trace", &args.trace)?, trace_events })
+    }
+}
+
 /// Creates the file that `option` asks for.
-pub(super) fn create(
-    option: &str,
-    path: &Path,
-    source: &Source,
-    destination: &Destination,
-) -> Result<File, CopyError> {
+fn create(option: &str, path: &Path, source: &Source, target: &Path) -> Result<File, CopyError> {
     let failed = |cause| CopyError::io("write trace", path)(cause);
     let is_source = fs::metadata(path).is_ok_and(|metadata| source.is(&metadata));
-    if is_source || entry(path).map_err(failed)? == destination.path() {
+    if is_source || entry(path).map_err(failed)? == target {
         let path = path.display();
         return Err(CopyError::Usage(format!("{option} '{path}' is one of the files to copy")));
     }
@@ -29,7 +43,7 @@ pub(super) fn create(
 }
 
 /// Two traces in one file are none.
-pub(super) fn check_apart(args: &CopyArgs) -> Result<(), CopyError> {
+fn check_apart(args: &CopyArgs) -> Result<(), CopyError> {
     if let (Some(trace), Some(events)) = (&args.trace, &args.trace_events)
         && let (Ok(one), Ok(other)) = (entry(trace), entry(events))
         && one == other

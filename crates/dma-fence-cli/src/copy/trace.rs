@@ -14,7 +14,7 @@ use dma_fence::{Signal, Status, Timestamp};
 use dma_fence_trace::perfetto::{Flow, Slice, Writer};
 use serde::Serialize;
 
-use super::{destination::Destination, pipeline::Step, side_file, source::Source};
+use super::pipeline::Step;
 use crate::error::CopyError;
 
 pub(crate) struct Trace {
@@ -35,14 +35,9 @@ struct Args<'a> {
 }
 
 impl Trace {
-    pub(crate) fn create(
-        path: &Path,
-        source: &Source,
-        destination: &Destination,
-    ) -> Result<Self, CopyError> {
-        let failed = |cause| CopyError::io("write trace", path)(cause);
-        let file = BufWriter::new(side_file::create("--trace", path, source, destination)?);
-        let mut writer = Writer::new(file).map_err(failed)?;
+    pub(crate) fn begin(path: &Path, file: File) -> Result<Self, CopyError> {
+        let writer = Writer::new(BufWriter::new(file));
+        let mut writer = writer.map_err(CopyError::io("write trace", path))?;
         let result = writer.process(std::process::id(), "dma-fence copy");
         Ok(Self { path: path.to_owned(), writer, tracks: HashSet::new(), result })
     }

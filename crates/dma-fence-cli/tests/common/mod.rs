@@ -5,6 +5,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::mpsc,
@@ -20,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 #[path = "../program/mod.rs"]
 mod program;
-pub(crate) use program::{BIN, dma_fence};
+pub(crate) use program::{BIN, dma_fence, fifo};
 
 pub(crate) const ENGINES: [&str; 2] = ["uring", "threads"];
 pub(crate) const SYNCS: [&str; 2] = ["fences", "serial"];
@@ -105,6 +106,11 @@ impl Started<'_> {
         panic!("nothing was written");
     }
 
+    #[track_caller]
+    pub(crate) fn wait_until_it_waits(&self) {
+        program::wait_until_it_waits(&self.child);
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -137,6 +143,11 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn status(&self) -> i32 {
         self.output.status.code().expect("it ended by exiting")
+    }
+
+    /// The one that ended it.
+    pub(crate) fn signal(&self) -> Option<i32> {
+        self.output.status.signal()
     }
 
     pub(crate) fn stdout(&self) -> String {
