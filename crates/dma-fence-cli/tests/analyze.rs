@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -306,6 +307,31 @@ fn pages_are_written_whole_or_not_at_all() {
     let nowhere = ["--html", nowhere.to_str().unwrap()];
     analyze(&nowhere, &[&file]).failed(2, &["cannot write", "no/such/page.html"]);
     analyze(&["--html", "/dev/full"], &[&file]).failed(2, &["cannot write '/dev/full'"]);
+}
+
+#[test]
+fn links_stay_links_and_devices_devices() {
+    let sandbox = Sandbox::new();
+    let file = capture(FREEZE);
+    let page = sandbox.file("page.html", b"old");
+    symlink("page.html", sandbox.path("link")).unwrap();
+    symlink("new.html", sandbox.path("dangling")).unwrap();
+    symlink("/dev/full", sandbox.path("full")).unwrap();
+    let html = |name: &str| analyze(&["--html", sandbox.path(name).to_str().unwrap()], &[&file]);
+    html("link").succeeded();
+    html("dangling").succeeded();
+    html("full").failed(2, &["cannot write", "full"]);
+    for name in ["link", "dangling", "full"] {
+        assert!(sandbox.path(name).is_symlink(), "{name}");
+    }
+    for page in [page, sandbox.path("new.html")] {
+        assert!(fs::read(page).unwrap().starts_with(b"<!doctype html>"));
+    }
+    // What /dev/stdout is: a link to a link to a pipe.
+    symlink("/proc/self/fd/1", sandbox.path("stdout")).unwrap();
+    let shown = html("stdout").succeeded().stdout();
+    assert!(shown.contains("<!doctype html>"), "{shown}");
+    assert!(sandbox.path("stdout").is_symlink());
 }
 
 /// A copy that loses a producer on purpose, traced by the library itself.

@@ -43,11 +43,16 @@ fn page(
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), AnalyzeError> {
     let failed = |cause| AnalyzeError::Write { path: path.to_owned(), cause };
-    // Not a name beside it: a device or a pipe is written to as it is.
-    if path.exists() && !path.is_file() {
-        let mut to = BufWriter::new(fs::File::create(path).map_err(failed)?);
-        return content(&mut to).and_then(|()| to.flush()).map_err(failed);
-    }
+    let path = match fs::canonicalize(path) {
+        // A symbolic link stays one.
+        Ok(file) if file.is_file() => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => path.into(),
+        // Not a name beside it: a device or a pipe, also behind a link, is written to as it is.
+        _ => {
+            let mut to = BufWriter::new(fs::File::create(path).map_err(failed)?);
+            return content(&mut to).and_then(|()| to.flush()).map_err(failed);
+        }
+    };
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut partial = tempfile::Builder::new();
     let partial = partial.prefix(".dma-fence-").suffix(".tmp").permissions(mode());
