@@ -5,6 +5,7 @@
 mod analyze;
 mod args;
 mod copy;
+mod entry;
 mod error;
 mod info;
 mod input;

@@ -334,6 +334,31 @@ fn links_stay_links_and_devices_devices() {
     assert!(sandbox.path("stdout").is_symlink());
 }
 
+#[test]
+fn pages_do_not_overwrite_each_other_or_what_is_read() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.file("trace.gz", &fs::read(capture(FREEZE)).unwrap());
+    let page = sandbox.path("page");
+    fs::create_dir(sandbox.path("dir")).unwrap();
+    let around = sandbox.path("dir/../page");
+    let both = ["--html", page.to_str().unwrap(), "--perfetto", around.to_str().unwrap()];
+    analyze(&both, &[&file]).failed(2, &["--html and --perfetto are both"]);
+    assert!(!page.exists());
+
+    let (_, json) = json(&["--html", "-"], &[&file]);
+    assert_eq!(json["error"]["kind"], "usage");
+    analyze(&["--perfetto", "-"], &[&file]).failed(2, &["--perfetto needs a file"]);
+
+    let before = fs::read(&file).unwrap();
+    let mut command = dma_fence();
+    command.args(["analyze", "-", "--html"]).arg(&file).stdin(fs::File::open(&file).unwrap());
+    let output = command.output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("is one of the files to analyze"), "{message}");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(fs::read(&file).unwrap() == before, "it is as it was");
+}
+
 /// A copy that loses a producer on purpose, traced by the library itself.
 #[test]
 fn the_lost_producer_of_a_copy_is_blamed() {

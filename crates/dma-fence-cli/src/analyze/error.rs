@@ -26,8 +26,8 @@ pub(crate) enum AnalyzeError {
         first: Option<MalformedLine>,
     },
 
-    #[error("{option} '{}' is one of the files to analyze", path.display())]
-    Overwrites { option: &'static str, path: PathBuf },
+    #[error("{0}")]
+    Usage(String),
 
     #[error("cannot write '{}': {cause}", path.display())]
     Write { path: PathBuf, cause: io::Error },
@@ -46,7 +46,7 @@ impl Failure for AnalyzeError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Input(_) | Self::NothingUnderstood { .. } => "input",
-            Self::Overwrites { .. } => "usage",
+            Self::Usage(_) => "usage",
             Self::Read { .. } | Self::Write { .. } => "io",
         }
     }

@@ -8,20 +8,44 @@ use std::{
 
 use dma_fence_trace::report::Report;
 use dma_fence_trace::{html, perfetto};
+use rustix::fs::{Stat, fstat, stat};
 
 use super::error::AnalyzeError;
-use crate::args::AnalyzeArgs;
+use crate::{args::AnalyzeArgs, entry::entry};
 
-/// Refuses to write over what is to be read.
+/// Refuses to write over what is to be read, or was just written.
 pub(super) fn check(args: &AnalyzeArgs) -> Result<(), AnalyzeError> {
     for (option, path) in [("--html", &args.html), ("--perfetto", &args.perfetto)] {
         let Some(path) = path else { continue };
-        let Ok(target) = fs::canonicalize(path) else { continue };
-        if args.files.iter().any(|file| fs::canonicalize(file).is_ok_and(|file| file == target)) {
-            return Err(AnalyzeError::Overwrites { option, path: path.clone() });
+        if path.as_os_str() == "-" {
+            return Err(AnalyzeError::Usage(format!(
+                "{option} needs a file: standard output has the report (./- is a file)"
+            )));
+        }
+        let Ok(target) = stat(path) else { continue };
+        if args.files.iter().any(|file| read_from(file).is_ok_and(|file| is_same(&file, &target))) {
+            let path = path.display();
+            return Err(AnalyzeError::Usage(format!(
+                "{option} '{path}' is one of the files to analyze"
+            )));
         }
     }
+    if let (Some(html), Some(perfetto)) = (&args.html, &args.perfetto)
+        && let (Ok(one), Ok(other)) = (entry(html), entry(perfetto))
+        && one == other
+    {
+        let path = html.display();
+        return Err(AnalyzeError::Usage(format!("--html and --perfetto are both '{path}'")));
+    }
     Ok(())
+}
+
+fn read_from(file: &Path) -> rustix::io::Result<Stat> {
+    if file.as_os_str() == "-" { fstat(io::stdin()) } else { stat(file) }
+}
+
+fn is_same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
 /// Writes what is asked for.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::source::Source;
-use crate::error::CopyError;
+use crate::{entry::absolute_entry, error::CopyError};
 
 /// A temporary file beside the destination. Dropping it removes it; only
 /// [`commit`](Self::commit) touches the destination.
@@ -108,16 +108,6 @@ fn new_name(requested: &Path) -> Result<PathBuf, CopyError> {
         return refused("is not a directory");
     }
     absolute_entry(requested).map_err(CopyError::io("create destination", requested))
-}
-
-/// The canonical directory of `path`, joined with its last component as it is.
-pub(super) fn absolute_entry(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    Ok(fs::canonicalize(directory)?.join(name))
 }
 
 /// A new file that only we can read, with a name that nobody else has.

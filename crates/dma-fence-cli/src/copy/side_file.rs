@@ -2,12 +2,11 @@
 
 use std::{
     fs::{self, File},
-    io,
     path::{Path, PathBuf},
 };
 
-use super::{destination::absolute_entry, source::Source};
-use crate::{args::CopyArgs, error::CopyError};
+use super::source::Source;
+use crate::{args::CopyArgs, entry::entry, error::CopyError};
 
 /// Those that were asked for, empty.
 pub(super) struct SideFiles {
@@ -52,9 +51,4 @@ fn check_apart(args: &CopyArgs) -> Result<(), CopyError> {
         return Err(CopyError::Usage(format!("--trace and --trace-events are both '{path}'")));
     }
     Ok(())
-}
-
-/// The absolute name of a file that may not exist yet.
-fn entry(path: &Path) -> io::Result<PathBuf> {
-    fs::canonicalize(path).or_else(|_| absolute_entry(path))
 }
