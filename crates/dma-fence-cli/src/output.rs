@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::CommandFactory;
+use clap_complete::Shell;
 use serde_json::json;
 
 use crate::{
@@ -130,10 +131,16 @@ pub(crate) fn watched(result: &Result<Watched, WatchError>) -> ExitCode {
     }
 }
 
-pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
+pub(crate) fn completions(shell: Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "dma-fence", &mut script);
-    print(&script)
+    let mut script = String::from_utf8(script).expect("scripts are text");
+    if shell == Shell::Bash {
+        // It takes the hyphen of our name for a subcommand where it acts on a state, but not where it sets one
+        // (https://github.com/clap-rs/clap/issues/6421), so that nothing behind a subcommand was completed.
+        script = script.replace("dma__subcmd__fence", "dma__fence");
+    }
+    print(script.as_bytes())
 }
 
 /// One page: the command, then the options and the notes of each of its commands.

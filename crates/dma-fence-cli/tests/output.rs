@@ -5,9 +5,10 @@ mod common;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    process::Command,
 };
 
-use common::{ENGINES, Sandbox, assert_content, dma_fence, noise};
+use common::{ENGINES, Sandbox, assert_content, dma_fence, has_command, noise};
 use serde_json::Value;
 
 #[test]
@@ -181,6 +182,36 @@ fn where_io_uring_is_refused_threads_take_over() {
     let fell_back = !report["warnings"].as_array().unwrap().is_empty();
     assert_eq!(report["engine"], if fell_back { "threads" } else { "io_uring" }, "{report}");
     assert_content(&destination, &content);
+}
+
+#[test]
+fn bash_completes_behind_a_subcommand() {
+    if !has_command("bash") {
+        println!("skipped: there is no bash");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let script = dma_fence().args(["completions", "bash"]).output().unwrap().stdout;
+    sandbox.file("completions", &script);
+    // As bash calls it for the last of these words.
+    let complete = r#"
+        complete() { function=$2; }
+        . ./completions
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        $function "$1" "${@: -1}" "${@: -2:1}"
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    for (words, reply) in [
+        (&["dma-fence", "ana"][..], "analyze"),
+        (&["dma-fence", "analyze", "--pe"], "--perfetto"),
+        (&["dma-fence", "copy", "--sync", "ser"], "serial"),
+        (&["dma-fence", "help", "rec"], "record"),
+    ] {
+        let mut command = Command::new("bash");
+        command.args(["--norc", "-c", complete, "bash"]).args(words);
+        let shown = sandbox.spawn(command).finish().succeeded().stdout();
+        assert_eq!(shown.trim(), reply, "{words:?}");
+    }
 }
 
 #[test]
