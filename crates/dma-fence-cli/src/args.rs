@@ -122,20 +122,23 @@ pub(crate) struct CopyArgs {
 /// What `copy --help` and the manual end with.
 pub(crate) const AFTER_HELP: &str = "\
 Files:
-  The copy is written under a temporary name (.dma-fence-….tmp) in the destination's directory and
-  renamed at the end: whatever fails, the destination is as it was and the temporary file is gone.
-  A destination that is a symbolic link stays one: the file that it points to is replaced.
-  Permission bits (rwx) are kept exactly, whatever the umask; set-user-ID, set-group-ID and sticky
-  are not. Owner and times are those of a new file.
+  The copy is written under a temporary name (.dma-fence-….tmp) in the
+  destination's directory and renamed at the end: whatever fails, the
+  destination is as it was and the temporary file is gone. A destination that
+  is a symbolic link stays one: the file that it points to is replaced.
+  Permission bits (rwx) are kept exactly, whatever the umask; set-user-ID,
+  set-group-ID and sticky are not. Owner and times are those of a new file.
 
 Events (--trace-events):
-  COMM-TID [CPU] ..... SECONDS: dma_fence_EVENT: driver=D timeline=T context=C seqno=N
-  EVENT is init, enable_signal, wait_start, wait_end, signaled (with error=-E if it failed), destroy;
-  abandoned; member (with member=C:N, what the fence waits for). Times are CLOCK_MONOTONIC, and may be
-  out of order where threads are. The last line says when it ended.
+  COMM-TID [CPU] ..... SECONDS: dma_fence_EVENT: FENCE
+  FENCE is driver=D timeline=T context=C seqno=N
+  EVENT is init, enable_signal, wait_start, wait_end, signaled (with error=-E
+  if it failed), destroy; abandoned; member (with member=C:N, what the fence
+  waits for). Times are CLOCK_MONOTONIC, and may be out of order where threads
+  are. The last line says when it ended.
 
 Exit status:
-  0    the copy is complete (and, with --verify, reads back with the same hash)
+  0    the copy is complete (and, with --verify, reads back with its hash)
   1    the copy failed
   2    wrong usage
   3    --verify found the copy corrupt
@@ -145,7 +148,7 @@ Exit status:
 JSON fields (--json):
   source, destination, engine, sync   as used
   bytes, chunks, chunk_size_bytes, buffers, queue_depth
-  seconds              reading, writing and hashing, and --fsync; without --verify
+  seconds              reading, writing, hashing, --fsync; without --verify
   bytes_per_second     bytes / seconds
   blake3               the hash, as b3sum prints it
   verified             true, or null without --verify
@@ -155,11 +158,13 @@ JSON fields (--json):
   buffer_wait_seconds  time spent waiting for a free buffer
   peak_rss_bytes       greatest resident memory of the process, or null
   warnings             list of messages
-  error                only on failure, and then with warnings alone: kind (usage, io, refused,
-                       fence_failed, fence_abandoned, engine, corrupt, interrupted), message,
-                       exit_status; with fence_failed and fence_abandoned also fence, chunk; with
-                       fence_abandoned also quarantined_buffers, released_buffers and
-                       taint (abandoned_fences, leaks, leaked_bytes)";
+  error                only on failure, and then with warnings alone: kind
+                       (usage, io, refused, fence_failed, fence_abandoned,
+                       engine, corrupt, interrupted), message, exit_status;
+                       with fence_failed and fence_abandoned also fence,
+                       chunk; with fence_abandoned also quarantined_buffers,
+                       released_buffers and taint (abandoned_fences, leaks,
+                       leaked_bytes)";
 
 /// Show the kernel's fences: of a process's file descriptors, or of every DMA buffer
 ///
@@ -196,41 +201,47 @@ impl InfoArgs {
 /// What `info --help` ends with, and the manual has.
 pub(crate) const AFTER_INFO: &str = "\
 Permissions:
-  --pid duplicates the file descriptors that it asks, which the kernel permits like debugging: to
-  the user whose process it is, or to root only, as kernel.yama.ptrace_scope says.
-  --buffers reads /sys/kernel/debug/dma_buf/bufinfo, which is root's. Where debugfs is not mounted:
-  mount -t debugfs debugfs /sys/kernel/debug
+  --pid duplicates the file descriptors that it asks, which the kernel permits
+  like debugging: to the user whose process it is, or to root only, as
+  kernel.yama.ptrace_scope says.
+  --buffers reads /sys/kernel/debug/dma_buf/bufinfo, which is root's. Where
+  debugfs is not mounted: mount -t debugfs debugfs /sys/kernel/debug
 
 Exit status:
   0    shown
-  1    there is no such process or file descriptor, it may not be looked at, or debugfs is missing
+  1    there is no such process or file descriptor, it may not be looked at,
+       or debugfs is missing
   2    wrong usage
 
 JSON fields (--pid, --json):
   pid                  the process
   fds                  list, of one with --fd:
     fd, link           its number, and what /proc says that it leads to
-    kind               sync_file, dma_buf, syncobj, drm_device, eventfd; with --fd also other
+    kind               sync_file, dma_buf, syncobj, drm_device, eventfd; with
+                       --fd also other
     error              why there is no more than that, or null
    of a sync_file:
     name
     status             pending, signaled, or failed: signaled with an error
     errno              the error's number, or null
     signaled_seconds_ago   or null
-    fences             list, each with driver, timeline, status, errno, signaled_seconds_ago
+    fences             list, each with driver, timeline, status, errno,
+                       signaled_seconds_ago
    of a dma_buf:
     name, size, exporter, inode
     read_waits_for, write_waits_for   lists of pending fences, as above
    of a drm_device:
     driver
 JSON fields (--buffers, --json):
-  buffers              list, each with inode, size, exporter, name, references, devices, and
-    fences             list, each with usage (kernel, write, read, bookkeep), driver, timeline,
-                       context, seqno (each a number or null), status (pending or signaled)
+  buffers              list, each with inode, size, exporter, name,
+                       references, devices, and
+    fences             list, each with usage (kernel, write, read, bookkeep),
+                       driver, timeline, context, seqno (each a number or
+                       null), status (pending or signaled)
   unknown_lines        how many lines of the list were not understood
 JSON fields of a failure:
-  error                kind (usage, no_process, no_fd, denied, unsupported, io), message,
-                       exit_status
+  error                kind (usage, no_process, no_fd, denied, unsupported,
+                       io), message, exit_status
   warnings             empty";
 
 /// Record what the kernel does with fences: until Ctrl-C, for some time, or as long as a command runs
@@ -262,12 +273,14 @@ pub(crate) struct RecordArgs {
 pub(crate) const AFTER_RECORD: &str = "\
 Needs root, and tracefs: mount -t tracefs tracefs /sys/kernel/tracing
 
-The file is the text of the kernel's trace_pipe, with the events dma_fence:* and gpu_scheduler:* on the
-clock CLOCK_MONOTONIC. Where events were lost because the buffer was full it says so. Its last line
-says when the recording ended.
+The file is the text of the kernel's trace_pipe, with the events dma_fence:*
+and gpu_scheduler:* on the clock CLOCK_MONOTONIC. Where events were lost
+because the buffer was full it says so. Its last line says when the
+recording ended.
 
-Ctrl-C and SIGTERM end the recording, and the command with it; a second one kills a command that does
-not want to end. With -o - the command's standard output goes to standard error.
+Ctrl-C and SIGTERM end the recording, and the command with it; a second one
+kills a command that does not want to end. With -o - the command's standard
+output goes to standard error.
 
 Example: what does the desktop wait for?
   sudo dma-fence record -o freeze.trace --seconds 10
@@ -277,7 +290,8 @@ Example: the same of another machine
   ssh root@that-machine dma-fence record -o - --seconds 10 > freeze.trace
 
 Exit status:
-  0    recorded; with a command, the command's own (128 and the signal's number if one ended it)
+  0    recorded; with a command, the command's own (128 and the signal's
+       number if one ended it)
   1    not recorded
   2    wrong usage";
 
@@ -446,6 +460,16 @@ mod tests {
         assert_eq!("io-error=1".parse(), Ok(Inject::IoError(1)));
         for bad in ["", "early-signal=1", "lost-producer", "io-error=0", "io-error=x", "fire"] {
             assert!(bad.parse::<Inject>().is_err(), "{bad}");
+        }
+    }
+
+    /// A terminal that wraps its lines again leaves single words.
+    #[test]
+    fn notes_fit_a_terminal() {
+        for notes in [AFTER_HELP, AFTER_INFO, AFTER_RECORD, AFTER_ANALYZE, AFTER_WATCH] {
+            for line in notes.lines() {
+                assert!(line.chars().count() <= 78, "{line}");
+            }
         }
     }
 

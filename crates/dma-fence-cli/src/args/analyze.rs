@@ -66,22 +66,29 @@ pub(crate) struct AnalyzeArgs {
 /// What `analyze --help` ends with, and the manual has.
 pub(crate) const AFTER_ANALYZE: &str = "\
 Verdicts:
-  never           pending when tracing ended, for longer than the threshold, or waited for longer
-  pending-at-end  pending when tracing ended, but not for long: too soon to tell (see --end)
+  never           pending when tracing ended, for longer than the threshold,
+                  or waited for longer
+  pending-at-end  pending when tracing ended, but not for long: too soon to
+                  tell (see --end)
   lost            abandoned by its producer, or destroyed before it signaled
   late            signaled, but later than the threshold
-  unobserved      an array that was destroyed unsignaled because nobody waited: normal
+  unobserved      an array that was destroyed unsignaled because nobody
+                  waited: normal
   ok              signaled in time
-  Fences that others depend on come first: a display's fence that waits for a renderer's is a victim.
+  Fences that others depend on come first: a display's fence that waits for a
+  renderer's is a victim.
 
 What a trace cannot tell:
-  A wait by the kernel leaves wait_start and wait_end; a poll by user space leaves nothing, so \"no
-  waiter seen\" does not mean that nobody waits. No event of the kernel has an error, or an array's
-  members: what an array waits for is guessed, and so is what a display waits for.
-  --html and --perfetto keep all fences in memory; without them, only those that are pending.
+  A wait by the kernel leaves wait_start and wait_end; a poll by user space
+  leaves nothing, so \"no waiter seen\" does not mean that nobody waits. No
+  event of the kernel has an error, or an array's members: what an array waits
+  for is guessed, and so is what a display waits for.
+  --html and --perfetto keep all fences in memory; without them, only those
+  that are pending.
 
 Examples:
-  sudo dma-fence record -o freeze.trace --seconds 10 && dma-fence analyze freeze.trace
+  sudo dma-fence record -o freeze.trace --seconds 10
+  dma-fence analyze freeze.trace
   dma-fence analyze --end 12.7 --html freeze.html trace.txt.gz
   dma-fence analyze --json - < trace.txt | jq '.fences[] | select(.root)'
 

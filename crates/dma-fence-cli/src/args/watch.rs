@@ -54,15 +54,17 @@ pub(crate) struct WatchArgs {
 /// What `watch --help` ends with, and the manual has.
 pub(crate) const AFTER_WATCH: &str = "\
 Live it needs root, and tracefs: mount -t tracefs tracefs /sys/kernel/tracing
-Only events since the beginning are seen: a fence that has been stuck for long shows up when somebody
-waits for it again. A replay needs nothing.
+Only events since the beginning are seen: a fence that has been stuck for long
+shows up when somebody waits for it again. A replay needs nothing.
 
 What is shown:
-  the first line: how many fences are stuck and pending, how long it has been watched, how many events
-  came and how many were lost
-  pending fences: the reasons first, in red; ! is stuck by itself, · is stuck behind another one, and
-  an age with ? is not certain, because events are missing
-  timelines: fences made and signaled per second, what half of them and 99 of 100 take, and a trend
+  the first line: how many fences are stuck and pending, how long it has been
+  watched, how many events came and how many were lost
+  pending fences: the reasons first, in red; ! is stuck by itself, · is stuck
+  behind another one, and an age with ? is not certain, because events
+  are missing
+  timelines: fences made and signaled per second, what half of them and 99 of
+  100 take, and a trend
   details: the chain from the selected fence to the reason
 
 Keys:
@@ -81,7 +83,8 @@ Example: the frozen desktop of a bug report, ten times as fast
   dma-fence watch --replay freeze.trace --speed 10
 
 Example: another machine, as it happens
-  ssh root@that-machine dma-fence record -o - | dma-fence watch --replay - --speed max
+  ssh root@that-machine dma-fence record -o - |
+    dma-fence watch --replay - --speed max
 
 Example: in a script
   dma-fence watch --replay freeze.trace --once
