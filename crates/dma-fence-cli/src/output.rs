@@ -157,6 +157,7 @@ pub(crate) fn manual() -> ExitCode {
     let commands = commands.map(|(name, notes)| {
         (command.find_subcommand(name).expect("the command line has it").clone(), notes)
     });
+    let names: Vec<_> = command.get_subcommands().map(|it| it.get_name().to_owned()).collect();
     let page = clap_mangen::Man::new(command);
     let mut text = Vec::new();
     page.render_title(&mut text)
@@ -169,7 +170,11 @@ pub(crate) fn manual() -> ExitCode {
             commands.try_for_each(|(command, notes)| manual_of(command, notes, &mut text))
         })
         .expect("writing to memory succeeds");
-    print(&text)
+    // It takes each command for one with a page of its own.
+    let text = names.iter().fold(String::from_utf8(text).expect("roff is text"), |text, name| {
+        text.replace(&format!("dma\\-fence\\-{name}(1)"), &format!("dma\\-fence {name}"))
+    });
+    print(text.as_bytes())
 }
 
 fn manual_of(command: clap::Command, notes: &str, text: &mut Vec<u8>) -> io::Result<()> {

@@ -233,7 +233,9 @@ fn completions_and_the_manual() {
         "DMA\\-FENCE INFO",
         "write_waits_for",
         "DMA\\-FENCE WATCH",
+        "\ndma\\-fence copy\n",
     ] {
         assert!(page.contains(word), "no {word:?} in the manual");
     }
+    assert!(!page.contains("(1)"), "there is no other page");
 }
