@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -130,6 +131,40 @@ fn the_json_has_what_is_promised() {
     let timeline = &json["timelines"][0];
     for key in ["driver", "timeline", "context", "fences", "p50_ns", "p99_ns", "max_ns"] {
         assert!(!timeline[key].is_null(), "{key}: {timeline}");
+    }
+}
+
+#[test]
+fn help_documents_every_json_field() {
+    fn keys(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(object) => {
+                found.extend(object.keys().cloned());
+                object.values().for_each(|value| keys(value, found));
+            }
+            Value::Array(array) => array.iter().for_each(|value| keys(value, found)),
+            _ => {}
+        }
+    }
+    let sandbox = Sandbox::new();
+    let bad = sandbox.file("bad", b"dma_fence_init: rubbish\n");
+    let mut found = BTreeSet::new();
+    for files in [
+        &[&*capture("sched-chain-never.txt.gz"), &bad][..],
+        // Somebody waits, and somebody has enabled signaling.
+        &[&capture("sw-never-mixed.txt.gz")],
+        &[&bad],
+    ] {
+        keys(&json(&["--all"], files).1, &mut found);
+    }
+    for key in ["hardware", "waited_ns", "because", "problem", "exit_status"] {
+        assert!(found.contains(key), "these traces have no {key}");
+    }
+    let help = analyze(&["--help"], &[]).succeeded().stdout();
+    let words = help.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c));
+    let words: BTreeSet<&str> = words.collect();
+    for key in found {
+        assert!(words.contains(&*key), "{key} is not documented");
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Print one JSON object, for success and for failure; docs/analyze.md describes it
+    /// Print one JSON object, for success and for failure; fields are described below
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -97,4 +97,47 @@ Exit status:
   1    something is stuck: never signaled, or lost while somebody waited
   2    unusable input, wrong usage, or a page that cannot be written
 
-JSON fields (--json): docs/analyze.md";
+JSON fields (--json; _ns: nanoseconds, on the trace's clock or how long; null
+if not known):
+  schema               1; fields may be added to it
+  events, other_events   that concern fences, and others
+  malformed            how many lines make no sense
+  malformed_lines      the first ten: file (empty if there is one only), line,
+                       problem
+  lost                 events known to be missing
+  begin_ns, last_ns, end_ns, span_ns   the first event, the last, the end of
+                       tracing, and from the first to the end
+  stuck                whether anything is, as the exit status says
+  verdicts             how many fences have each, in the whole trace
+  notes                what to know before one draws conclusions
+  fences               list, most urgent first; those that are fine only with
+                       --all, or if they have an error:
+    context, seqno     its name, modulo 2^32
+    driver, timeline   as first seen
+    verdict            see above
+    root               whether the reason is here, not at another fence
+    certain            whether the trace is complete enough to be sure
+    init_ns, emit_ns, signaled_ns, destroyed_ns, abandoned_ns   when
+    age_ns             how long it took, or has been pending
+    late_ns            of a late one: by how much
+    outlier            of a late one: whether only its timeline makes it so
+    error              that it signaled with, negative
+    made_by, signaled_by   comm, pid
+    waiters            list: comm, pid, since_ns, waited_ns, open (it waits
+                       still)
+    asked_by           list, who enabled signaling: comm, pid, at_ns
+    blamed_on          list, what it waits for: context, seqno, because
+                       (dependency, member, display, queue, hardware)
+    job                that ends with it: device, ring, queued_ns, run_ns,
+                       done_ns, hardware (context, seqno)
+    part_of            the fence that ends its job: context, seqno
+  late_not_listed      how many late ones are not in fences
+  timelines            list, the busiest first:
+    driver, timeline, context   no context if gathered by name
+    contexts, fences, signaled, pending   how many
+    p50_ns, p99_ns, max_ns   what fences took
+    waits, wait_p50_ns, wait_p99_ns, wait_max_ns   waits by the kernel
+    last               sign of life: event, context, seqno, at_ns, comm, pid
+  warnings             what is wrong with the input
+  error                instead of all that but warnings: kind (input, io,
+                       usage), message, exit_status";
