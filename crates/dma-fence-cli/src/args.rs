@@ -210,7 +210,7 @@ Permissions:
 Exit status:
   0    shown
   1    there is no such process or file descriptor, it may not be looked at,
-       or debugfs is missing
+       debugfs is missing, or FILE is no list of buffers
   2    wrong usage
 
 JSON fields (--pid, --json):
@@ -241,7 +241,7 @@ JSON fields (--buffers, --json):
   unknown_lines        how many lines of the list were not understood
 JSON fields of a failure:
   error                kind (usage, no_process, no_fd, denied, unsupported,
-                       io), message, exit_status
+                       input, io), message, exit_status
   warnings             empty";
 
 /// Record what the kernel does with fences: until Ctrl-C, for some time, or as long as a command runs

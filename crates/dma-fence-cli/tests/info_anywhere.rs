@@ -198,6 +198,20 @@ fn a_list_as_a_table() {
 }
 
 #[test]
+fn what_is_no_list_is_refused() {
+    let sandbox = Sandbox::new();
+    for content in [&b""[..], b"\x1f\x8b\x08\0rest", b"a-7 [000] ..... 1.0: dma_fence_init\n"] {
+        let argument = format!("--buffers={}", sandbox.file("bufinfo", content).display());
+        info(&[&argument]).failed(1, &["bufinfo' is no list of DMA buffers"]);
+        assert_eq!(info(&[&argument, "--json"]).json()["error"]["kind"], "input");
+    }
+    let none =
+        sandbox.file("bufinfo", b"\nDma-buf Objects:\nsize\tflags\nTotal 0 objects, 0 bytes\n");
+    let text = info(&[&format!("--buffers={}", none.display())]).succeeded().stdout();
+    assert!(text.contains("\n0 buffers of 0 bytes"), "{text}");
+}
+
+#[test]
 fn what_is_not_understood_is_said_and_harmless() {
     let sandbox = Sandbox::new();
     let content = b"00004096\t0\t0\t00000001\tdrm\t00000007\t\x1b[31mred\xff\x07\nsecond line\n\

@@ -34,6 +34,8 @@ pub(super) struct BufferFence {
     pub(super) status: &'static str,
 }
 
+const HEADING: &str = "Dma-buf Objects:";
+
 /// Those of this machine, or what a machine once said.
 pub(super) fn list(saved: Option<&Path>) -> Result<Buffers, InfoError> {
     let list = match saved {
@@ -41,7 +43,13 @@ pub(super) fn list(saved: Option<&Path>) -> Result<Buffers, InfoError> {
         Some(path) => {
             let text = fs::read(path)
                 .map_err(|cause| InfoError::Saved { path: path.to_owned(), cause })?;
-            BufferList::parse(&String::from_utf8_lossy(&text))
+            let text = String::from_utf8_lossy(&text);
+            let list = BufferList::parse(&text);
+            // A kernel prints it also where there are no buffers.
+            if list.buffers.is_empty() && !text.contains(HEADING) {
+                return Err(InfoError::NoCopy(path.to_owned()));
+            }
+            list
         }
     };
     let BufferList { buffers, unknown_lines } = list;

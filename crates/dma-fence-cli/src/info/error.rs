@@ -31,6 +31,12 @@ pub(crate) enum InfoError {
 
     #[error("cannot read '{}': {cause}", path.display())]
     Saved { path: PathBuf, cause: io::Error },
+
+    #[error(
+        "'{}' is no list of DMA buffers: it should be a copy of /sys/kernel/debug/dma_buf/bufinfo",
+        .0.display()
+    )]
+    NoCopy(PathBuf),
 }
 
 impl InfoError {
@@ -56,6 +62,7 @@ impl Failure for InfoError {
             Self::Denied { .. } => "denied",
             Self::NoList(OpenError::Unsupported(_)) => "unsupported",
             Self::NoList(error) if is_denied(error) => "denied",
+            Self::NoCopy(_) => "input",
             Self::Process { .. } | Self::Kernel { .. } | Self::NoList(_) | Self::Saved { .. } => {
                 "io"
             }
