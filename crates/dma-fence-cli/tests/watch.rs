@@ -347,6 +347,17 @@ fn a_signal_ends_it_while_it_waits_for_a_file() {
 }
 
 #[test]
+fn what_is_no_trace_is_told_with_what_would_be_one() {
+    let mut command = watch(&["--once", "--replay", "-"]);
+    let output = command.stdin(File::open("/proc/self/status").unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    for words in ["standard input has no events of fences", "`trace-cmd report`", "`perf script`"] {
+        assert!(message.contains(words), "no {words:?} in: {message}");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let output = watch(&["--replay", "/no/such/file", "--once"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

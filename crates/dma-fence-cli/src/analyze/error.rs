@@ -4,7 +4,10 @@ use std::{io, path::PathBuf};
 
 use dma_fence_trace::report::MalformedLine;
 
-use crate::{error::Failure, input::InputError};
+use crate::{
+    error::Failure,
+    input::{self, InputError},
+};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AnalyzeError {
@@ -15,9 +18,8 @@ pub(crate) enum AnalyzeError {
     Read { path: PathBuf, cause: io::Error },
 
     #[error(
-        "no event was understood in {}: {lines} lines, of which {malformed} look like events of fences{}. \
-         This reads the text of tracefs, `trace-cmd report`, `perf script` and `dma-fence copy --trace-events`",
-        list(files), example(first.as_ref())
+        "no event was understood in {}: {lines} lines, of which {malformed} look like events of fences{}. {}",
+        list(files), example(first.as_ref()), input::READ
     )]
     NothingUnderstood {
         files: Vec<PathBuf>,

@@ -23,6 +23,10 @@ use std::{
 pub(crate) use self::error::InputError;
 use self::{error::Name, kind::Kind};
 
+/// What is read here, for messages about what was not understood.
+pub(crate) const READ: &str = "This reads the text of tracefs, `trace-cmd report`, `perf script` and \
+                               `dma-fence copy --trace-events`";
+
 /// How much is looked at. Not waited for: what a pipe has at first is enough if no kind's mark is longer.
 const HEAD: usize = 4 << 10;
 /// How much is unpacked at once. What a decoder has unpacked when it finds damage in the same call is lost, so that

@@ -2,7 +2,11 @@
 
 use std::io;
 
-use crate::{error::Failure, input::InputError, tracefs::error::TracefsError};
+use crate::{
+    error::Failure,
+    input::{self, InputError},
+    tracefs::error::TracefsError,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WatchError {
@@ -18,7 +22,7 @@ pub(crate) enum WatchError {
     #[error("{0}")]
     Input(#[from] InputError),
 
-    #[error("{name} has no events of fences, and is no trace")]
+    #[error("{name} has no events of fences, and is no trace. {}", input::READ)]
     NoTrace { name: String },
 
     #[error("cannot start a thread: {0}")]

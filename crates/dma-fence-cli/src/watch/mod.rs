@@ -86,7 +86,10 @@ fn open(path: &Path, args: &WatchArgs) -> Result<Source, WatchError> {
         true => Box::new(noted),
         false => Box::new(Background::start(noted).map_err(WatchError::Thread)?),
     };
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = match path.to_str() {
+        Some("-") => "standard input".into(),
+        _ => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+    };
     let replay = Replay::new(reader, Pace::new(speed), args.end);
     Ok(Source::Replay(Box::new(replay), Named { name, damage }))
 }
