@@ -30,6 +30,9 @@ const PERFETTO: Known =
 const BZIP2: Known = Known { what: "bzip2 data", command: "bzip2 -dc FILE > FILE.txt" };
 const ZIP: Known = Known { what: "a ZIP archive", command: "unzip FILE" };
 
+const UTF_16: Known =
+    Known { what: "UTF-16 text", command: "iconv -f UTF-16 -t UTF-8 FILE > FILE.txt" };
+
 const MARKS: &[(&[u8], Kind)] = &[
     (b"\x1f\x8b\x08", Kind::Gzip),
     (b"\xfd7zXZ\0", Kind::Xz),
@@ -39,6 +42,9 @@ const MARKS: &[(&[u8], Kind)] = &[
     // Of a machine with the other byte order.
     (b"2ELIFREP", Kind::Known(PERF)),
     (b"PK\x03\x04", Kind::Known(ZIP)),
+    // What a redirection in PowerShell makes.
+    (b"\xff\xfe", Kind::Known(UTF_16)),
+    (b"\xfe\xff", Kind::Known(UTF_16)),
 ];
 
 impl Kind {

@@ -250,6 +250,10 @@ fn mistakes_are_told_from_text() {
     }
     assert!(refusal(input("BZh91AY&SY\x12\x34")).contains("`bzip2 -dc trace > trace.txt`"));
     assert!(refusal(input("PK\x03\x04\x14\0")).contains("`unzip trace`"));
+    for utf_16 in [b"\xff\xfe#\0 \0", b"\xfe\xff\0#\0 "] {
+        let command = "iconv -f UTF-16 -t UTF-8 trace > trace.txt";
+        assert_eq!(refusal(input(utf_16)), format!("'trace' is UTF-16 text: run `{command}`"));
+    }
     for (name, pack) in PACKERS {
         assert_eq!(
             refusal(input(pack(trace_cmd))),
