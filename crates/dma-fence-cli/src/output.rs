@@ -26,7 +26,8 @@ use crate::{
 
 /// Wrong usage, or a request for help or the version.
 pub(crate) fn not_parsed(error: &clap::Error) -> ExitCode {
-    let json = std::env::args_os().any(|arg| arg == "--json");
+    // What comes after -- is another command's.
+    let json = std::env::args_os().take_while(|arg| arg != "--").any(|arg| arg == "--json");
     if error.use_stderr() && json {
         let message = error.render().to_string();
         return failed(&CopyError::Usage(message.trim().to_owned()), true, &[]);

@@ -58,6 +58,14 @@ fn errors_are_json_too() {
     assert!(!destination.exists());
 }
 
+#[test]
+fn what_another_command_prints_is_not_asked_for() {
+    let mut command = dma_fence();
+    command.args(["record", "--bogus", "--", "cmd", "--json"]);
+    let run = Sandbox::new().spawn(command).finish().failed(2, &["--bogus"]);
+    assert_eq!(run.stdout(), "");
+}
+
 struct Fence {
     context: u64,
     from: f64,
