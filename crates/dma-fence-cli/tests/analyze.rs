@@ -161,6 +161,8 @@ fn help_documents_every_json_field() {
         assert!(found.contains(key), "these traces have no {key}");
     }
     let help = analyze(&["--help"], &[]).succeeded().stdout();
+    assert!(help.contains("made, signaled, waited for or asked for"), "as --pid does it: {help}");
+    assert!(help.contains("--all, --html, --perfetto and several files keep all fences"), "{help}");
     let words = help.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c));
     let words: BTreeSet<&str> = words.collect();
     for key in found {

@@ -38,7 +38,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) timeline: Option<String>,
 
-    /// Only fences that thread PID made, signaled or waited for
+    /// Only fences that thread PID made, signaled, waited for or asked for
     #[arg(long, value_name = "PID")]
     pub(crate) pid: Option<u32>,
 
@@ -83,8 +83,8 @@ What a trace cannot tell:
   leaves nothing, so \"no waiter seen\" does not mean that nobody waits. No
   event of the kernel has an error, or an array's members: what an array waits
   for is guessed, and so is what a display waits for.
-  --html and --perfetto keep all fences in memory; without them, only those
-  that are pending.
+  --all, --html, --perfetto and several files keep all fences in memory;
+  without them, only those that are pending.
 
 Examples:
   sudo dma-fence record -o freeze.trace --seconds 10
