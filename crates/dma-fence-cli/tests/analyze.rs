@@ -286,6 +286,11 @@ fn what_is_no_trace_is_refused() {
     analyze(&[], &[&counter]).failed(2, &["line 1", "not in seconds"]);
     let (status, json) = json(&[], &[&noise]);
     assert_eq!((status, &json["error"]["kind"]), (2, &"input".into()));
+    let which = format!("(line 1 of '{}': ", counter.display());
+    analyze(&[], &[&noise, &counter]).failed(2, &[&which]);
+    let nothing = analyze_stdin(&["--json", "-"], b"a shopping list\n");
+    let message = nothing["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("no event was understood in standard input: "), "{message}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use dma_fence_trace::report::MalformedLine;
 
 use crate::{
     error::Failure,
-    input::{self, InputError},
+    input::{self, InputError, Name},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub(crate) enum AnalyzeError {
     #[error(transparent)]
     Input(#[from] InputError),
 
-    #[error("cannot read '{}': {cause}", path.display())]
+    #[error("cannot read {}: {cause}", Name::of(path))]
     Read { path: PathBuf, cause: io::Error },
 
     #[error(
@@ -36,11 +36,14 @@ pub(crate) enum AnalyzeError {
 }
 
 fn example(first: Option<&MalformedLine>) -> String {
-    first.map_or_else(String::new, |line| format!(" (line {}: {})", line.line, line.problem))
+    let Some(MalformedLine { file, line, problem }) = first else { return String::new() };
+    // If there is only one, it was named already.
+    let of = if file.is_empty() { "".into() } else { format!(" of {}", Name::of(file.as_ref())) };
+    format!(" (line {line}{of}: {problem})")
 }
 
 fn list(files: &[PathBuf]) -> String {
-    let names: Vec<_> = files.iter().map(|file| format!("'{}'", file.display())).collect();
+    let names: Vec<_> = files.iter().map(|file| Name::of(file).to_string()).collect();
     names.join(", ")
 }
 

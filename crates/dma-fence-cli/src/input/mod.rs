@@ -20,8 +20,8 @@ use std::{
     },
 };
 
-pub(crate) use self::error::InputError;
-use self::{error::Name, kind::Kind};
+pub(crate) use self::error::{InputError, Name};
+use self::kind::Kind;
 
 /// What is read here, for messages about what was not understood.
 pub(crate) const READ: &str = "This reads the text of tracefs, `trace-cmd report`, `perf script` and \
