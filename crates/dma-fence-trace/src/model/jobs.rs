@@ -110,13 +110,15 @@ impl Model {
 
     fn of_job(&mut self, event: &Event<'_>, finished: FenceId) -> &mut Job {
         let EventKind::Job { device, ring, .. } = event.kind else { unreachable!("it is a job's") };
-        let known = self.fences.get(&finished).and_then(|fence| fence.timeline);
-        let timeline = known.or_else(|| {
-            // Only the scheduler's events were recorded.
-            let timeline = self.timelines.find(finished.context, "drm_sched", ring);
-            self.timelines.get_mut(timeline).fences += 1;
-            Some(timeline).filter(|_| !ring.is_empty())
-        });
+        let timeline = match self.fences.get(&finished).and_then(|fence| fence.timeline) {
+            // Only the scheduler's events were recorded. That a job is done does not name its ring.
+            None if !ring.is_empty() => {
+                let timeline = self.timelines.find(finished.context, "drm_sched", ring);
+                self.timelines.get_mut(timeline).fences += 1;
+                Some(timeline)
+            }
+            known => known,
+        };
         let fence = self.known(finished, event.time_ns);
         fence.timeline = timeline;
         fence.evidence = fence.evidence.max(event.time_ns);

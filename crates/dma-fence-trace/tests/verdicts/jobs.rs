@@ -222,6 +222,22 @@ fn the_hardwares_fence_can_come_first() {
     assert_eq!(find(&report, 11, 3).job.as_ref().unwrap().hardware, None);
 }
 
+/// The end of a job does not name its ring, and must not stand for the name.
+#[test]
+fn a_trace_that_begins_while_a_job_runs() {
+    let script = "|<idle>-0 [000] d.h1. 0.900000: drm_sched_job_done: fence=11:1 signaled
+        <idle>-0 0.900001 signaled drm_sched/gfx 11:1\n"
+        .to_owned()
+        + &queue("gfx", 11, 2, 1.0)
+        + "kworker/u8:1-10 1.1 init amdgpu/gfx 90:2
+        |kworker/u8:1-10 [000] ..... 1.100000: drm_sched_job_run: dev=0000:03:00.0, fence=11:2, ring=gfx, job count:0, hw job count:1, client_id:1\n";
+    let report = report(&script, 9.0);
+    assert_eq!(&*find(&report, 11, 2).timeline, "gfx");
+    assert!(blames(&report).contains(&"11:2 hardware 90:2".into()), "{:?}", blames(&report));
+    let counted = report.timelines.iter().map(|timeline| (&*timeline.timeline, timeline.fences));
+    assert_eq!(counted.collect::<Vec<_>>(), [("gfx", 1); 3], "of which a beginning was seen");
+}
+
 #[test]
 fn a_ring_is_one_culprit_however_many_queue_for_it() {
     let script = queue("gfx", 11, 1, 1.0) + &queue("gfx", 13, 1, 1.1) + &queue("sdma", 15, 1, 1.1);
