@@ -9,6 +9,8 @@ use crate::report::Blame;
 const SKEW: u64 = 1_000_000;
 /// Waits, people who asked, and members are remembered up to here, for each fence.
 const MOST: usize = 64;
+/// A wait for what has signaled is over at once, also on a machine that is busy.
+const LONG: u64 = 250_000_000;
 
 /// A fence.
 #[derive(Clone, Debug)]
@@ -135,7 +137,14 @@ impl State {
 
     /// Whether it began before the trace, and nothing is known of it that is worth keeping.
     pub(crate) fn is_only_mentioned(&self) -> bool {
-        self.init.is_none() && self.extra.is_none()
+        self.init.is_none() && self.extra.is_none() && !self.kept_waiting()
+    }
+
+    /// Whether a wait for it has ended that was too long for one that has signaled: a signal to the thread ended it, or
+    /// a timeout.
+    pub(crate) fn kept_waiting(&self) -> bool {
+        let took = |wait: &Wait| Some(wait.until?.saturating_sub(wait.since?));
+        self.waits.iter().filter_map(took).any(|took| took >= LONG)
     }
 
     /// Whether it has no producer, and signals when its members have.

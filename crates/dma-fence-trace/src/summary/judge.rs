@@ -99,7 +99,8 @@ impl<'a> Judge<'a> {
         let awaited = first_wait.is_some()
             || !fence.extra().askers.is_empty()
             || self.depended_on.contains(&id);
-        if fence.start().is_none() && fence.extra().abandoned.is_none() && !awaited {
+        let known = fence.start().is_some() || fence.extra().abandoned.is_some();
+        if !known && !awaited && !fence.kept_waiting() {
             return None;
         }
         let none = Sorted::Exact(Vec::new());

@@ -105,6 +105,22 @@ fn a_wait_that_timed_out_long_ago() {
     assert_eq!(find(&report(&script, 31.0), 6, 1).verdict, Verdict::Never);
 }
 
+/// Recorded when it was too late to see the fence made, while whoever needs it tries again and again.
+#[test]
+fn waits_that_time_out_for_what_was_made_before() {
+    let waits = |until: &str| {
+        let script = format!(
+            "b-9 0.0 wait_start gpu/copy 6:1
+            b-9 {until} wait_end gpu/copy 6:1\n"
+        );
+        report(&(script + &usual("gpu/gfx", 5, 1, 1100)), 31.0)
+    };
+    let report = waits("0.25");
+    assert_eq!(verdicts(&report), ["6:1 never"]);
+    assert!(report.stuck && !report.fences[0].certain);
+    assert_eq!(verdicts(&waits("0.249")), [""; 0], "it may have signaled before");
+}
+
 #[test]
 fn that_nobody_waits_is_told() {
     let told = |script: &str| {
