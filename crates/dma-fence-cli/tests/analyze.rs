@@ -282,12 +282,18 @@ fn what_is_no_trace_is_refused() {
     analyze(&[], &[]).failed(2, &["FILE"]);
     let counter =
         "a-7 [000] ..... 123456789: dma_fence_init: driver=gpu timeline=gfx context=5 seqno=1\n";
-    let counter = sandbox.file("counter", counter.as_bytes());
-    analyze(&[], &[&counter]).failed(2, &["line 1", "not in seconds"]);
+    let file = sandbox.file("counter", counter.as_bytes());
+    analyze(&[], &[&file]).failed(2, &["line 1", "not in seconds"]);
+    let with_header =
+        format!("# tracer: nop\n# entries-in-buffer/entries-written: 1/1   #P:2\n{counter}");
+    for (name, trace) in [("counted", &with_header), ("tabs", &with_header.replace(' ', "\t"))] {
+        let file = sandbox.file(name, trace.as_bytes());
+        analyze(&[], &[&file]).failed(2, &["3 lines, of which 1 look like events"]);
+    }
     let (status, json) = json(&[], &[&noise]);
     assert_eq!((status, &json["error"]["kind"]), (2, &"input".into()));
-    let which = format!("(line 1 of '{}': ", counter.display());
-    analyze(&[], &[&noise, &counter]).failed(2, &[&which]);
+    let which = format!("(line 1 of '{}': ", file.display());
+    analyze(&[], &[&noise, &file]).failed(2, &[&which]);
     let nothing = analyze_stdin(&["--json", "-"], b"a shopping list\n");
     let message = nothing["error"]["message"].as_str().unwrap();
     assert!(message.starts_with("no event was understood in standard input: "), "{message}");

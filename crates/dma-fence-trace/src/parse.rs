@@ -255,6 +255,7 @@ fn ended(comment: &str) -> Option<Line<'_>> {
 
 /// Whether an event of ours is named somewhere in the line, with the colon that stands behind it.
 fn names_event(line: &str) -> bool {
-    let mut names = line.split(' ').filter_map(|word| word.strip_suffix(':')?.rsplit(':').next());
+    let words = line.split([' ', '\t']);
+    let mut names = words.filter_map(|word| word.strip_suffix(':')?.rsplit(':').next());
     names.any(|name| step(name).is_some())
 }

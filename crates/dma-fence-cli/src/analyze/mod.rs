@@ -35,7 +35,9 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Analysis, AnalyzeError> {
     for file in &args.files {
         read.file(file, args, &mut model)?;
     }
-    if !model.is_trace() {
+    let mut report = model.report(args.end);
+    // What stands around them is no reason to be content with events of fences that all make no sense.
+    if !model.is_trace() || (report.events == 0 && read.malformed > 0) {
         return Err(AnalyzeError::NothingUnderstood {
             files: args.files.clone(),
             lines: read.lines,
@@ -43,7 +45,6 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Analysis, AnalyzeError> {
             first: read.malformed_lines.into_iter().next(),
         });
     }
-    let mut report = model.report(args.end);
     report.malformed = read.malformed;
     report.malformed_lines = read.malformed_lines;
     if args.end.is_some_and(|end| end < report.last_ns) {

@@ -81,6 +81,7 @@ fn what_is_wrong() {
     let malformed = |line: &str, problem| is(line, Line::Malformed(problem));
     malformed(INIT, Problem::NoPrefix);
     malformed("fence: drm_sched_job_done: fence=1:2 signaled", Problem::NoPrefix);
+    malformed(&format!("a-1 [000] ..... 1.0: {INIT}").replace(' ', "\t"), Problem::NoPrefix);
     malformed(&format!(" a-1 [000] ..... 77: {INIT}"), Problem::Time);
     malformed(&format!(" a-1 [000] ..... 18446744073.709552: {INIT}"), Problem::Time);
     malformed(&format!(" a-1 [000] ..... 18446744074.000000: {INIT}"), Problem::Time);
