@@ -33,9 +33,11 @@ impl<'a> Judge<'a> {
             let extra = fence.extra();
             extra.depends_on.iter().chain(&extra.members).copied()
         });
+        // One before the last event is wrong: the one that the trace says stands.
+        let end = end_ns.filter(|end| *end >= last).or(model.counts.ended);
         Self {
             model,
-            end: end_ns.or(model.counts.ended).unwrap_or(last).max(last),
+            end: end.unwrap_or(last).max(last),
             usual: model.timelines.iter().map(|timeline| timeline.durations.sorted()).collect(),
             depended_on: depended_on.collect(),
         }

@@ -103,9 +103,10 @@ fn when_tracing_began_and_ended() {
         a-7 1.0 init gpu/copy 6:1
         |x-1 [000] ..... 7.000000: sched_switch: prev_comm=a
         |# tracing ended at 8.000000";
-    let report = report(script, 9.0);
-    assert_eq!((report.begin_ns, report.last_ns), (1_000_000_000, 7_000_000_000));
-    assert_eq!(report.end_ns, 9_000_000_000, "it was said so");
+    let said = |end| report(script, end);
+    assert_eq!((said(9.0).begin_ns, said(9.0).last_ns), (1_000_000_000, 7_000_000_000));
+    assert_eq!(said(9.0).end_ns, 9_000_000_000, "it was said so");
+    assert_eq!(said(6.0).end_ns, 8_000_000_000, "so it cannot be, but the trace says so, too");
 }
 
 #[test]
