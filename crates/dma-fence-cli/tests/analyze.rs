@@ -407,6 +407,17 @@ fn pages_do_not_overwrite_each_other_or_what_is_read() {
     assert!(fs::read(&file).unwrap() == before, "it is as it was");
 }
 
+#[test]
+fn a_page_says_what_is_wrong_with_the_trace() {
+    let sandbox = Sandbox::new();
+    let packed = fs::read(capture(FREEZE)).unwrap();
+    let file = sandbox.file("cut.gz", &packed[..packed.len() / 2]);
+    let page = sandbox.path("page.html");
+    analyze(&["--html", page.to_str().unwrap()], &[&file]);
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("cut.gz' is damaged or cut off"), "{}", &page[page.len() - 20_000..]);
+}
+
 /// A copy that loses a producer on purpose, traced by the library itself.
 #[test]
 fn the_lost_producer_of_a_copy_is_blamed() {

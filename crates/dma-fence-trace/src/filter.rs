@@ -65,6 +65,18 @@ impl Report {
         });
     }
 
+    /// How many fences never signaled or were late that are not among these, because a filter left them out.
+    pub fn elsewhere(&self) -> u64 {
+        let in_trouble = |fence: &&Fence| matches!(fence.verdict, Verdict::Never | Verdict::Late);
+        let here = self.fences.iter().filter(in_trouble).count() as u64;
+        (self.verdicts.never + self.verdicts.late).saturating_sub(here + self.late_not_listed)
+    }
+
+    /// The fences that signaled with an error.
+    pub fn failed(&self) -> impl Iterator<Item = &Fence> {
+        self.fences.iter().filter(|fence| fence.error.is_some())
+    }
+
     fn with_reasons(&self, filter: &Filter) -> HashSet<FenceId> {
         // Two can have the same name, and each has its reasons.
         let mut by_id: HashMap<_, Vec<_>> = HashMap::new();

@@ -33,19 +33,25 @@ const SCRIPTS: [&str; 12] = [
 
 /// Writes a page about `report`, which has all fences in it, also those that are fine.
 ///
-/// `title` says what was analyzed: the trace's file name, for instance. It may be any string.
+/// `title` says what was analyzed: the trace's file name, for instance. `warnings` say what is wrong with it. Both may be
+/// any strings.
 ///
 /// # Errors
 ///
 /// Those of `to`.
-pub fn write(report: &Report, title: &str, mut to: impl io::Write) -> io::Result<()> {
+pub fn write(
+    report: &Report,
+    title: &str,
+    warnings: &[String],
+    mut to: impl io::Write,
+) -> io::Result<()> {
     let mut rest = PAGE;
     while let Some((before, marker)) = rest.split_once("/*{") {
         to.write_all(before.as_bytes())?;
         let (marker, after) = marker.split_once("}*/").expect("a marker of page.html has an end");
         match marker {
             "style" => to.write_all(STYLE.as_bytes())?,
-            "data" => serde_json::to_writer(Inert(&mut to), &Data::new(report, title))?,
+            "data" => serde_json::to_writer(Inert(&mut to), &Data::new(report, title, warnings))?,
             "script" => {
                 for script in SCRIPTS {
                     to.write_all(script.as_bytes())?;

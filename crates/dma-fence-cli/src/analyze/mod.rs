@@ -56,7 +56,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Analysis, AnalyzeError> {
         read.warnings.push(none.into());
     }
     report.filter(&Filter { timeline: args.timeline.clone(), pid: args.pid, since_ns: args.since });
-    pages::write(args, &report)?;
+    pages::write(args, &report, &read.warnings)?;
     if !args.all {
         report.leave_out_fine();
     }

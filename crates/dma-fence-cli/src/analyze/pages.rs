@@ -49,11 +49,15 @@ fn is_same(one: &Stat, other: &Stat) -> bool {
 }
 
 /// Writes what is asked for.
-pub(super) fn write(args: &AnalyzeArgs, report: &Report) -> Result<(), AnalyzeError> {
+pub(super) fn write(
+    args: &AnalyzeArgs,
+    report: &Report,
+    warnings: &[String],
+) -> Result<(), AnalyzeError> {
     let names: Vec<_> = args.files.iter().map(|file| file.display().to_string()).collect();
     let title = names.join(", ");
     if let Some(path) = &args.html {
-        page(path, |to| html::write(report, &title, to))?;
+        page(path, |to| html::write(report, &title, warnings, to))?;
     }
     if let Some(path) = &args.perfetto {
         page(path, |to| perfetto::write(report, to))?;

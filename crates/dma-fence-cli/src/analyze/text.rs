@@ -78,15 +78,15 @@ impl Text<'_> {
                 let (style, word, doubt) = self.certainty(culprit);
                 writeln!(f, "{style}{word}{style:#}{doubt}: {}", self.blame(culprit))?;
             }
-            None if self.failed().next().is_some() => writeln!(
+            None if self.report.failed().next().is_some() => writeln!(
                 f,
                 "{DOUBTFUL}ERRORS{DOUBTFUL:#}, but nothing is stuck or late: {} fences signaled with an error.",
-                self.failed().count()
+                self.report.failed().count()
             )?,
-            None if self.elsewhere() > 0 => writeln!(
+            None if self.report.elsewhere() > 0 => writeln!(
                 f,
                 "{DOUBTFUL}NOTHING OF WHAT WAS ASKED FOR{DOUBTFUL:#} is stuck or late, but {} other fences are.",
-                self.elsewhere()
+                self.report.elsewhere()
             )?,
             None if self.report.events == 0 => writeln!(f, "No fences in this trace.")?,
             None => writeln!(f, "{GOOD}OK{GOOD:#}: nothing is stuck, and nothing is late.")?,
@@ -144,24 +144,8 @@ impl Text<'_> {
         }
     }
 
-    /// In trouble, but not asked for.
-    fn elsewhere(&self) -> u64 {
-        let verdicts = &self.report.verdicts;
-        let shown = self
-            .report
-            .fences
-            .iter()
-            .filter(|fence| matches!(fence.verdict, Verdict::Never | Verdict::Late));
-        (verdicts.never + verdicts.late)
-            .saturating_sub(shown.count() as u64 + self.report.late_not_listed)
-    }
-
-    fn failed(&self) -> impl Iterator<Item = &Fence> {
-        self.report.fences.iter().filter(|fence| fence.error.is_some())
-    }
-
     fn errors(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut failed: Vec<_> = self.failed().collect();
+        let mut failed: Vec<_> = self.report.failed().collect();
         failed.sort_by_key(|fence| fence.signaled_ns);
         if failed.is_empty() {
             return Ok(());

@@ -35,7 +35,8 @@ pub(super) struct Data<'a> {
     lost: u64,
     malformed: u64,
     malformed_lines: &'a [MalformedLine],
-    notes: &'a [String],
+    /// What is wrong with the input comes first.
+    notes: Vec<&'a String>,
     verdicts: [Verdict; 6],
     names: Vec<&'a str>,
     /// Name and number.
@@ -99,7 +100,7 @@ struct Job {
 }
 
 impl<'a> Data<'a> {
-    pub(super) fn new(report: &'a Report, title: &'a str) -> Self {
+    pub(super) fn new(report: &'a Report, title: &'a str, warnings: &'a [String]) -> Self {
         let origin = report.fences.iter().map(start_ns).fold(report.begin_ns, u64::min);
         let at = |ns: u64| ns.saturating_sub(origin);
         let mut names = Names::default();
@@ -116,7 +117,7 @@ impl<'a> Data<'a> {
             lost: report.lost,
             malformed: report.malformed,
             malformed_lines: &report.malformed_lines,
-            notes: &report.notes,
+            notes: warnings.iter().chain(&report.notes).collect(),
             verdicts: VERDICTS,
             names: Vec::new(),
             tasks: Vec::new(),

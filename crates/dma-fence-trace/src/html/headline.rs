@@ -31,7 +31,7 @@ pub(super) struct Headline {
 #[serde(rename_all = "kebab-case")]
 enum Mood {
     Stuck,
-    Late,
+    Doubtful,
     Fine,
 }
 
@@ -52,7 +52,7 @@ impl Headline {
             ([first, others @ ..], _, _) => Self::stuck(report, first, others, &index),
             ([], [first, others @ ..], _) => Self::late(first, others, &index),
             ([], [], [first, others @ ..]) => Self::stuck(report, first, others, &index),
-            ([], [], []) => Self::fine(report),
+            ([], [], []) => Self::calm(report, &index),
         };
         headline.with_gaps(report)
     }
@@ -129,7 +129,32 @@ impl Headline {
         }
         words.extend(behind(first, index));
         words.push(Sentence::new(waited(first)));
-        Self { mood: Mood::Late, title: format!("Late: {owner} took {took}"), words }
+        Self { mood: Mood::Doubtful, title: format!("Late: {owner} took {took}"), words }
+    }
+
+    /// Nothing is stuck or late, of what is shown.
+    fn calm(report: &Report, index: &Index) -> Self {
+        let doubtful = |title: &str, words: Vec<Sentence>| Self {
+            mood: Mood::Doubtful,
+            title: title.into(),
+            words,
+        };
+        if let Some(first) = report.failed().min_by_key(|fence| fence.signaled_ns) {
+            let (count, id) = (Grouped(report.failed().count() as u64), first.id());
+            let text = format!("{count} signaled with an error, first {id} of {}.", Track(first));
+            return doubtful(
+                "Errors, but nothing is stuck or late",
+                vec![Sentence::of(first, text, index)],
+            );
+        }
+        match (report.elsewhere(), report.events) {
+            (0, 0) => doubtful("No fences in this trace", Vec::new()),
+            (0, _) => Self::fine(report),
+            (others, _) => doubtful(
+                "Nothing of what was asked for is stuck or late",
+                vec![Sentence::new(format!("{} other fences are.", Grouped(others)))],
+            ),
+        }
     }
 
     fn fine(report: &Report) -> Self {

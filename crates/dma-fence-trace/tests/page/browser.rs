@@ -49,7 +49,7 @@ impl Browser {
     pub(crate) fn open(&mut self, report: &Report) {
         let path = self.home.join("page.html");
         let file = io::BufWriter::new(fs::File::create(&path).expect("a file for the page"));
-        html::write(report, "some trace.txt", file).expect("the page is written");
+        html::write(report, "some trace.txt", &[], file).expect("the page is written");
         self.loaded = false;
         self.send("Page.navigate", json!({ "url": format!("file://{}", path.display()) }));
         while !self.loaded {

@@ -1,14 +1,16 @@
 //! What is written, without a browser.
 
 use dma_fence_trace::html;
-use dma_fence_trace::report::{Report, Verdict};
+use dma_fence_trace::report::{Report, Verdict, Verdicts};
 use serde_json::Value;
 
 use crate::samples;
 
+const WARNING: &str = "it is <cut> off";
+
 pub(crate) fn page(report: &Report, title: &str) -> String {
     let mut bytes = Vec::new();
-    html::write(report, title, &mut bytes).expect("a vector takes everything");
+    html::write(report, title, &[WARNING.into()], &mut bytes).expect("a vector takes everything");
     String::from_utf8(bytes).expect("a page is text")
 }
 
@@ -114,18 +116,20 @@ fn containers_of_a_name_share_a_track_and_a_context_has_its_own() {
     assert_eq!(data["tracks"].as_array().unwrap().len(), 5);
 }
 
+/// The mood of the headline, and all that it says.
+fn words(report: &Report) -> (String, String) {
+    let headline = &data(&page(report, "words"))["headline"];
+    let words = headline["words"].as_array().unwrap();
+    let texts = words.iter().map(|sentence| sentence["text"].as_str().unwrap());
+    let title = headline["title"].as_str().unwrap();
+    (
+        headline["mood"].as_str().unwrap().to_owned(),
+        format!("{title}\n{}", texts.collect::<Vec<_>>().join("\n")),
+    )
+}
+
 #[test]
 fn the_headline_names_who_is_to_blame_and_who_waits() {
-    let words = |report: &Report| {
-        let headline = &data(&page(report, "words"))["headline"];
-        let words = headline["words"].as_array().unwrap();
-        let texts = words.iter().map(|sentence| sentence["text"].as_str().unwrap());
-        let title = headline["title"].as_str().unwrap();
-        (
-            headline["mood"].as_str().unwrap().to_owned(),
-            format!("{title}\n{}", texts.collect::<Vec<_>>().join("\n")),
-        )
-    };
     let (mood, text) = words(&samples::frozen());
     assert_eq!(mood, "stuck");
     for part in [
@@ -140,6 +144,7 @@ fn the_headline_names_who_is_to_blame_and_who_waits() {
     }
     let mut report = samples::frozen();
     report.fences.truncate(1);
+    report.verdicts = Verdicts::default();
     report.fences[0].verdict = Verdict::PendingAtEnd;
     assert!(words(&report).1.starts_with("Stuck, it seems: "), "somebody waits");
     report.fences[0].waiters.clear();
@@ -154,14 +159,41 @@ fn the_headline_names_who_is_to_blame_and_who_waits() {
     let mut report = samples::frozen();
     report.fences.retain(|fence| fence.signaled_ns.is_some());
     let (mood, text) = words(&report);
-    assert!(mood == "late" && text.contains("8:400") && text.contains("500 ms longer"), "{text}");
+    assert!(
+        mood == "doubtful" && text.contains("8:400") && text.contains("500 ms longer"),
+        "{text}"
+    );
     report.fences.retain(|fence| fence.late_ns.is_none());
+    report.verdicts = Verdicts::default();
     assert_eq!(words(&report).0, "fine");
+}
+
+#[test]
+fn the_headline_is_no_all_clear_where_the_text_is_none() {
+    let doubtful = |report: &Report, title: &str, more: &str| {
+        let (mood, text) = words(report);
+        assert!(mood == "doubtful" && text.starts_with(title) && text.contains(more), "{text}");
+    };
+    let mut report = samples::frozen();
+    report.fences.retain(|fence| fence.verdict == Verdict::Ok);
+    doubtful(&report, "Nothing of what was asked for is stuck or late", "3 other fences are");
+    report.fences[0].error = Some(-5);
+    doubtful(&report, "Errors, but nothing is stuck", "1 signaled with an error, first 3:1 of ");
+    report.fences.clear();
+    (report.events, report.verdicts) = (0, Verdicts::default());
+    doubtful(&report, "No fences in this trace", "");
+}
+
+#[test]
+fn what_is_wrong_with_the_trace_is_noted_first() {
+    let report = samples::frozen();
+    let notes = &data(&page(&report, "cut"))["notes"];
+    assert_eq!(*notes, serde_json::json!([WARNING, report.notes[0]]));
 }
 
 #[test]
 fn nothing_to_show_is_shown_too() {
     let data = data(&page(&samples::report(Vec::new(), 0), ""));
-    assert_eq!(data["headline"]["mood"], "fine");
+    assert_eq!(data["headline"]["mood"], "doubtful");
     assert_eq!(data["tracks"], serde_json::json!([]));
 }

@@ -79,7 +79,7 @@ fn nothing_is_red_if_nothing_is_stuck() {
     assert!(picture.bars(STUCK[0], plot(chart)).is_empty());
     assert!(browser.text("h1").starts_with("Late: "));
     browser.open(&samples::report(Vec::new(), 0));
-    assert_eq!(browser.text("h1"), "Nothing is stuck");
+    assert_eq!(browser.text("h1"), "No fences in this trace");
     browser.screenshot("empty");
     browser.assert_silent();
 }

@@ -148,7 +148,7 @@ fn nothing_gets_better(before: &Report, after: &Report) {
 fn is_drawn(report: &Report) {
     serde_json::to_string(report).expect("a report is JSON");
     let mut page = Vec::new();
-    html::write(report, "a <title>", &mut page).expect("memory cannot fail");
+    html::write(report, "a <title>", &[], &mut page).expect("memory cannot fail");
     let mut drawing = Vec::new();
     perfetto::write(report, &mut drawing).expect("memory cannot fail");
     serde_json::from_slice::<serde_json::Value>(&drawing).expect("a drawing is JSON");
