@@ -8,6 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use common::{Run, Sandbox, dma_fence, noise};
 use serde_json::Value;
@@ -248,6 +249,23 @@ fn who_waits_longest_is_told_first() {
     let text = analyze(&["--end", "9"], &[&file]).failed(1, &[]).stdout();
     let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("{text}"));
     assert!(at("long (pid 8) has waited 7.80 s") < at("short (pid 9) has waited 6.00 s"));
+}
+
+/// Nobody is stuck: whether that is so was once asked again for each who waits, which took minutes.
+#[test]
+fn very_many_who_wait_take_no_longer_each() {
+    let sandbox = Sandbox::new();
+    let event = |step: &str, names: &str, context: u32| {
+        format!("a-7 [000] ..... 1.000000: dma_fence_{step}: {names} context={context} seqno=1\n")
+    };
+    let mut text = event("init", "driver=gpu timeline=gfx", 5);
+    for context in 10..30_000 {
+        let array = "driver=dma_fence_array timeline=unbound";
+        text += &(event("init", array, context) + &event("enable_signal", array, context));
+    }
+    let run = analyze(&[], &[&sandbox.file("many", text.as_bytes())]).succeeded();
+    assert!(run.stdout().contains("and 29990 fences wait for it"), "{}", run.stdout());
+    assert!(run.took < Duration::from_secs(10), "{:?}", run.took);
 }
 
 #[test]

@@ -55,7 +55,8 @@ impl Text<'_> {
         };
         writeln!(f, "\n{style}{number}. {}: {verdict}{style:#}", track_of(first))?;
         // Where some are stuck, those that are in work tell nothing.
-        let tells = |fence: &&&Fence| fence.is_stuck() || !culprit.is_stuck();
+        let is_stuck = culprit.is_stuck();
+        let tells = |fence: &&&Fence| fence.is_stuck() || !is_stuck;
         let roots: Vec<_> = culprit.roots.iter().filter(tells).collect();
         for fence in roots.iter().take(self.most) {
             root(f, fence)?;
