@@ -341,9 +341,11 @@ fn filters_say_that_there_is_more() {
 fn names_do_not_reach_the_terminal_as_they_are() {
     let sandbox = Sandbox::new();
     let text = "a\u{1b}]0;x-7 [000] ..... 1.000000: dma_fence_init: driver=gpu timeline=g\u{1b}[2Jx context=5 seqno=1\n";
-    let file = sandbox.file("names", text.as_bytes());
+    let other = text.replace("[2Jx context=5 seqno=1", "[2Jy context=5 seqno=2");
+    let file = sandbox.file("names", (text.to_owned() + &other).as_bytes());
     let shown = analyze(&["--end", "9", "--all"], &[&file]).failed(1, &[]).stdout();
     assert!(!shown.contains('\u{1b}') && shown.contains("g\\u{1b}[2Jx"), "{shown}");
+    assert!(shown.contains("and gpu/g\\u{1b}[2Jy later"), "{shown}");
 }
 
 #[test]

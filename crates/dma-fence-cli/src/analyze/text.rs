@@ -12,6 +12,7 @@ use dma_fence_trace::report::{Fence, Report, Verdict};
 use dma_fence_trace::words::{Duration, Time};
 
 use super::names::{thread, track_of};
+use crate::shown::clean;
 
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
@@ -239,7 +240,7 @@ impl Text<'_> {
         }
         writeln!(f, "\n{TITLE}BEFORE YOU CONCLUDE{TITLE:#}")?;
         for note in &report.notes {
-            writeln!(f, "  - {note}")?;
+            writeln!(f, "  - {}", clean(note))?;
         }
         if report.malformed > 0 {
             writeln!(f, "  - {} lines make no sense:", report.malformed)?;

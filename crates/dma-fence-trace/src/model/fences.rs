@@ -86,6 +86,7 @@ impl Model {
             self.measure(id);
         }
         let Some(index) = timeline else { return };
+        self.timelines.made(index, seen.driver, seen.timeline);
         let timeline = self.timelines.get_mut(index);
         timeline.fences += 1;
         timeline.contexts += u64::from(timeline.context.is_none() || timeline.contexts == 0);

@@ -104,6 +104,8 @@ pub(crate) struct Timelines {
     recent: Option<(u32, usize)>,
     /// Whether fences were seen without a context.
     pub(crate) no_contexts: bool,
+    /// The first timeline whose context came to have another driver or name, and those.
+    pub(crate) renamed: Option<(usize, String)>,
 }
 
 impl Timelines {
@@ -124,6 +126,17 @@ impl Timelines {
             return index;
         }
         self.gathered(driver, name)
+    }
+
+    /// A fence of the timeline is made, which is when its names can be relied on.
+    pub(crate) fn made(&mut self, index: usize, driver: &str, name: &str) {
+        let known = &self.all[index];
+        // The scheduler gives a queue that is empty to another of its rings.
+        let same = *known.driver == *driver && (*known.name == *name || known.is_scheduler);
+        // What prints context 0 is a stub, or not yet made.
+        if !same && known.context.is_some_and(|context| context != 0) && self.renamed.is_none() {
+            self.renamed = Some((index, format!("{driver}/{name}")));
+        }
     }
 
     fn gathered(&mut self, driver: &str, name: &str) -> usize {

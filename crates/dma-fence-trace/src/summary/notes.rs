@@ -62,6 +62,16 @@ pub(super) fn of(model: &Model, fences: &[Fence], end: u64) -> Vec<String> {
                 .into(),
         );
     }
+    if let Some((index, names)) = &model.timelines.renamed {
+        let first = model.timelines.get(*index);
+        notes.push(format!(
+            "context {} was {}/{} first, which is what it is called here, and {names} later: are these several traces in \
+             one?",
+            first.context.unwrap_or_default(),
+            first.driver,
+            first.name
+        ));
+    }
     if model.retired.replaced > 0 {
         notes.push(format!(
             "{} fences were pending when another one got their name: are these several traces in one?",

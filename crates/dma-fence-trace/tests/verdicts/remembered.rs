@@ -66,6 +66,25 @@ fn two_boots_in_one_trace() {
 }
 
 #[test]
+fn a_context_of_another_name_is_another_traces() {
+    let told = |driver: &str, first: &str, context: u32| {
+        let script = format!(
+            "a-7 1.0 init {driver}/{first} {context}:1
+            a-2 1.1 signaled {driver}/{first} {context}:1
+            a-7 2.0 init {driver}/gfx {context}:2"
+        );
+        let notes = report(&script, 9.0).notes;
+        notes.into_iter().find(|note| note.contains("several traces in one"))
+    };
+    let note = told("gpu", "innocent", 5).expect("it is told");
+    assert!(note.starts_with("context 5 was gpu/innocent first"), "{note}");
+    assert!(note.contains("and gpu/gfx later"), "{note}");
+    assert_eq!(told("gpu", "gfx", 5), None);
+    assert_eq!(told("drm_sched", "comp", 5), None, "its queue went to another ring");
+    assert_eq!(told("gpu", "stub", 0), None, "nobody has this context");
+}
+
+#[test]
 fn a_signal_that_is_told_twice() {
     let script = "
         a-7 1.0 init gpu/gfx 5:1
