@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{Run, Sandbox, dma_fence, noise};
+use common::{Run, Sandbox, add_keys, dma_fence, noise};
 use serde_json::Value;
 
 fn capture(name: &str) -> PathBuf {
@@ -136,16 +136,6 @@ fn the_json_has_what_is_promised() {
 
 #[test]
 fn help_documents_every_json_field() {
-    fn keys(value: &Value, found: &mut BTreeSet<String>) {
-        match value {
-            Value::Object(object) => {
-                found.extend(object.keys().cloned());
-                object.values().for_each(|value| keys(value, found));
-            }
-            Value::Array(array) => array.iter().for_each(|value| keys(value, found)),
-            _ => {}
-        }
-    }
     let sandbox = Sandbox::new();
     let bad = sandbox.file("bad", b"dma_fence_init: rubbish\n");
     let mut found = BTreeSet::new();
@@ -155,7 +145,7 @@ fn help_documents_every_json_field() {
         &[&capture("sw-never-mixed.txt.gz")],
         &[&bad],
     ] {
-        keys(&json(&["--all"], files).1, &mut found);
+        add_keys(&json(&["--all"], files).1, &mut found);
     }
     for key in ["hardware", "waited_ns", "because", "problem", "exit_status"] {
         assert!(found.contains(key), "these traces have no {key}");

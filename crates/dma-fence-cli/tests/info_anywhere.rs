@@ -3,6 +3,7 @@
 mod common;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::pipe,
     os::fd::{AsFd, AsRawFd},
@@ -10,7 +11,7 @@ use std::{
     process::{Command, id},
 };
 
-use common::{BIN, Run, Sandbox, dma_fence, has_command};
+use common::{BIN, Run, Sandbox, add_keys, dma_fence, has_command};
 use rustix::event::{EventfdFlags, eventfd};
 use serde_json::{Value, json};
 
@@ -233,25 +234,15 @@ fn what_is_not_understood_is_said_and_harmless() {
 #[test]
 fn help_has_every_field() {
     let help = info(&["--help"]).succeeded().stdout();
-    fn keys(value: &Value, found: &mut Vec<String>) {
-        match value {
-            Value::Object(object) => {
-                found.extend(object.keys().cloned());
-                object.values().for_each(|value| keys(value, found));
-            }
-            Value::Array(array) => array.iter().for_each(|value| keys(value, found)),
-            _ => {}
-        }
-    }
     let (reader, _writer) = pipe().unwrap();
     let [pid, fd] = of(&reader);
-    let mut found = Vec::new();
+    let mut found = BTreeSet::new();
     for args in [
         &["--json", "--pid", &pid, "--fd", &fd][..],
         &["--json", "--pid", "2147483647"],
         &["--json", &saved("bufinfo-7.3.txt")],
     ] {
-        keys(&info(args).json(), &mut found);
+        add_keys(&info(args).json(), &mut found);
     }
     for key in found {
         assert!(help.contains(&key), "no {key:?} in: {help}");

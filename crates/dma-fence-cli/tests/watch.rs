@@ -7,22 +7,19 @@ use std::{
     io::{Read, Write},
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
-use program::{BIN, dma_fence};
+use program::{BIN, LIMIT, dma_fence, ended};
 use rustix::{
     fs::{Mode, OFlags},
     process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Termios, Winsize, tcgetattr, tcsetwinsize},
 };
-
-/// Only ends what hangs.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The worker of a display waits for a fence of another device, which does not signal.
 const FROZEN: &str = "\
@@ -67,19 +64,6 @@ fn pair() -> (OwnedFd, OwnedFd) {
     let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&terminal, size).unwrap();
     (control, terminal)
-}
-
-/// The status, or `None` if it hangs.
-fn ended(child: &mut Child) -> Option<ExitStatus> {
-    let begin = Instant::now();
-    while begin.elapsed() < LIMIT {
-        if let Some(status) = child.try_wait().unwrap() {
-            return Some(status);
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().unwrap();
-    None
 }
 
 /// A terminal with the command in it.

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses its part of these helpers")]
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs::{self, File},
     os::unix::process::ExitStatusExt,
@@ -209,4 +210,16 @@ pub(crate) fn assert_content(path: &Path, expected: &[u8]) {
 pub(crate) fn has_command(name: &str) -> bool {
     let dirs = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&dirs).any(|dir| dir.join(OsStr::new(name)).is_file())
+}
+
+/// The names of all fields in it, however deep.
+pub(crate) fn add_keys(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            found.extend(object.keys().cloned());
+            object.values().for_each(|value| add_keys(value, found));
+        }
+        Value::Array(array) => array.iter().for_each(|value| add_keys(value, found)),
+        _ => {}
+    }
 }

@@ -5,7 +5,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::{Child, Command, ExitStatus},
     sync::{Arc, Once},
     thread,
     time::{Duration, Instant},
@@ -18,6 +18,9 @@ use signal_hook::{
 };
 
 pub(crate) const BIN: &str = env!("CARGO_BIN_EXE_dma-fence");
+
+/// Only ends what hangs.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// `dma-fence`, which SIGHUP, SIGINT and SIGTERM reach also if they are ignored here, as in a shell's
 /// background job: what is ignored stays so in a new program, what is handled does not.
@@ -49,9 +52,22 @@ pub(crate) fn wait_until_it_waits(child: &Child) {
         let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
         let sleeps = stat.rsplit(") ").next().is_some_and(|state| state.starts_with('S'));
         slept = if sleeps { slept + 1 } else { 0 };
-        assert!(begin.elapsed() < Duration::from_secs(60), "it does not wait: {stat}");
+        assert!(begin.elapsed() < LIMIT, "it does not wait: {stat}");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// The status, or `None` if it hangs.
+pub(crate) fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let begin = Instant::now();
+    while begin.elapsed() < LIMIT {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    None
 }
 
 fn is_ignored(signal: i32) -> bool {

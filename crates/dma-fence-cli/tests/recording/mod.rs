@@ -9,7 +9,6 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::MutexGuard,
-    time::Duration,
 };
 
 use common::{alone, in_time, or_skip};
@@ -18,12 +17,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "../program/mod.rs"]
 pub(crate) mod program;
-pub(crate) use program::dma_fence;
+pub(crate) use program::{LIMIT, dma_fence};
 
 const TRACEFS: &str = "/sys/kernel/tracing";
-
-/// Only ends what hangs.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn record(args: &[&str]) -> Command {
     let mut command = dma_fence();
